@@ -1,0 +1,194 @@
+/**
+ * The journal: every applied entry, in the order of applying, as JSON lines in completed/journal-NNNNNNNN.jsonl.
+ *
+ * A line is the entry as it was spooled plus `name` (its file name), `key` (its ledger key) and `applied_at`.
+ * Lines are on disk (fdatasync) before the entries leave pending/, so a backup plus the journal since is the
+ * database at any later moment. A crash can leave a torn last line; `openJournal` cuts it off, and recovery writes
+ * the line again, because its entry is still in pending/. Files are numbered, not dated: a clock set back can't
+ * reorder them. queue-cleanup --archive compresses closed ones to .jsonl.gz.
+ */
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { FILE_MODE, type Spool } from './layout.ts';
+
+const ROTATE_BYTES = 16 * 1024 * 1024;
+/** More than three batches: the worker stops filling a batch at 4 MB, and two may be leaving behind it. */
+const TAIL_BYTES = 16 * 1024 * 1024;
+const FILE = /^journal-(\d{8})\.jsonl(\.gz)?$/;
+
+export interface JournalLine {
+  /** The entry's text as spooled. */
+  readonly text: string;
+  readonly name: string;
+  readonly key: string;
+  /** ISO 8601, UTC. */
+  readonly appliedAt: string;
+}
+
+export class Journal {
+  readonly #spool: Spool;
+  #fd: number | undefined;
+  #size = 0;
+
+  private constructor(spool: Spool) {
+    this.#spool = spool;
+  }
+
+  /** Opens the newest journal file for appending and cuts off a torn last line. Only the worker may call this. */
+  static open(spool: Spool): Journal {
+    const journal = new Journal(spool);
+    journal.#openFile();
+    return journal;
+  }
+
+  /**
+   * Appends lines and syncs them to disk.
+   * @throws system errors (ENOSPC, EIO). Some lines may then be there: ask `recent` before appending them again.
+   */
+  append(lines: readonly JournalLine[]): void {
+    if (lines.length === 0) return;
+    if (this.#fd === undefined || this.#size > ROTATE_BYTES) this.#openFile();
+    try {
+      const bytes = Buffer.from(lines.map(formatLine).join(''));
+      writeAll(this.#fd as number, bytes);
+      fdatasyncSync(this.#fd as number);
+      this.#size += bytes.length;
+    } catch (error) {
+      // Opening it again cuts off the line that was being written.
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Names among `names` that stand in the last few megabytes of the journal. */
+  recent(names: ReadonlySet<string>): Set<string> {
+    const found = new Set<string>();
+    for (const line of readTail(this.#spool)) {
+      const name = nameOfLine(line);
+      if (name !== undefined && names.has(name)) found.add(name);
+    }
+    return found;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  #openFile(): void {
+    this.close();
+    const fd = openSync(currentJournal(this.#spool), 'a+', FILE_MODE);
+    this.#fd = fd;
+    this.#size = cutTornLine(fd);
+  }
+}
+
+/** Appends one line from a process that is not the worker (a direct write): one write(2) with O_APPEND. */
+export function appendDirect(spool: Spool, line: JournalLine): void {
+  const fd = openSync(currentJournal(spool), 'a', FILE_MODE);
+  try {
+    writeAll(fd, Buffer.from(formatLine(line)));
+    fdatasyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The journal's files, oldest first, archived ones included. */
+export function journalFiles(spool: Spool): string[] {
+  return readdirSync(spool.completed)
+    .filter((name) => FILE.test(name))
+    .sort();
+}
+
+/** The file to append to: the newest, or the next number when that one is full or archived. */
+function currentJournal(spool: Spool): string {
+  const newest = journalFiles(spool).at(-1);
+  const number = newest ? Number(FILE.exec(newest)?.[1]) : 1;
+  const path = (n: number): string => join(spool.completed, `journal-${String(n).padStart(8, '0')}.jsonl`);
+  if (newest === undefined || (!newest.endsWith('.gz') && !isFull(path(number)))) return path(number);
+  return path(number + 1);
+}
+
+function isFull(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    return fstatSync(fd).size > ROTATE_BYTES;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function formatLine(line: JournalLine): string {
+  const extra = `"name":${JSON.stringify(line.name)},"key":${JSON.stringify(line.key)},"applied_at":"${line.appliedAt}"}\n`;
+  const text = line.text;
+  // Our own writers end an entry in `}` and a newline and have no other; foreign ones may have laid it out.
+  if (text.endsWith('}\n') && text.indexOf('\n') === text.length - 1) return `${text.slice(0, -2)},${extra}`;
+  return `${oneLine(text).slice(0, -1)},${extra}`;
+}
+
+/** White space between tokens removed without touching numbers: outside strings JSON has none that matters. */
+function oneLine(text: string): string {
+  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_match, string: string | undefined) => string ?? '');
+}
+
+/** The `name` of a journal line; it stands near the end, in front of key and applied_at. */
+function nameOfLine(line: string): string | undefined {
+  try {
+    const { name } = JSON.parse(line) as { name?: unknown };
+    return typeof name === 'string' ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readTail(spool: Spool): string[] {
+  const lines: string[] = [];
+  for (const name of journalFiles(spool).slice(-2)) {
+    const path = join(spool.completed, name);
+    if (name.endsWith('.gz') || !existsSync(path)) continue;
+    const fd = openSync(path, 'r');
+    try {
+      const { size } = fstatSync(fd);
+      const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
+      readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+      lines.push(...bytes.toString('utf8').split('\n'));
+    } finally {
+      closeSync(fd);
+    }
+  }
+  return lines;
+}
+
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+}
+
+/** Cuts the file after its last newline; returns the size. */
+function cutTornLine(fd: number): number {
+  let { size } = fstatSync(fd);
+  const one = Buffer.alloc(64 * 1024);
+  const whole = size;
+  while (size > 0) {
+    const start = Math.max(0, size - one.length);
+    const length = readSync(fd, one, 0, size - start, start);
+    const newline = one.lastIndexOf(0x0a, length - 1);
+    if (newline !== -1) {
+      size = start + newline + 1;
+      break;
+    }
+    size = start;
+  }
+  if (size !== whole) ftruncateSync(fd, size);
+  return size;
+}

@@ -1,0 +1,58 @@
+/**
+ * The manifest: which entries are in hand, written to processing/batch before they are applied, removed when they
+ * have left pending/.
+ *
+ * The worker holds the only lock, so entries need not be moved to be owned. After a crash the manifest tells what
+ * was in hand: those whose ledger key is there were applied (their journal lines may be missing); one of the
+ * others may be what killed the worker.
+ *
+ * Format: `deaths=N`, then one name a line; suspects that are not in hand are prefixed with `?`.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { codeOf } from '../errors.ts';
+import { isEntryName } from './entry.ts';
+import { FILE_MODE, type Spool } from './layout.ts';
+import { unlinkIfThere } from './publish.ts';
+
+export interface Manifest {
+  /** How many workers have died with just this one entry in hand; 0 while there are several. */
+  readonly deaths: number;
+  readonly names: readonly string[];
+  /** In hand when a worker died, and neither applied nor failed since. */
+  readonly suspects: readonly string[];
+}
+
+/** The manifest's name in processing/; anything else there is an orphan. */
+export const MANIFEST_FILE = 'batch';
+
+export function writeManifest(spool: Spool, manifest: Manifest): void {
+  const names = new Set(manifest.names);
+  const others = manifest.suspects.filter((name) => !names.has(name)).map((name) => `?${name}`);
+  const text = [`deaths=${manifest.deaths}`, ...manifest.names, ...others, ''].join('\n');
+  writeFileSync(join(spool.processing, MANIFEST_FILE), text, { mode: FILE_MODE });
+}
+
+/** The manifest left behind, or undefined. Torn lines are dropped: their entries are in pending/ all the same. */
+export function readManifest(spool: Spool): Manifest | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(spool.processing, MANIFEST_FILE), 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  const lines = text.split('\n');
+  const doubted = lines.filter((line) => line.startsWith('?')).map((line) => line.slice(1));
+  const deaths = Number(/^deaths=(\d+)$/.exec(lines[0] ?? '')?.[1] ?? 0);
+  return { deaths, names: lines.filter(isEntryName), suspects: doubted.filter(isEntryName) };
+}
+
+export function removeManifest(spool: Spool): void {
+  unlinkIfThere(join(spool.processing, MANIFEST_FILE));
+}
+
+/** Files in processing/ that are no manifest: put there by hand or by older tools. */
+export function orphanNames(spool: Spool): string[] {
+  return readdirSync(spool.processing).filter((name) => name !== MANIFEST_FILE);
+}

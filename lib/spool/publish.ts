@@ -1,0 +1,156 @@
+/**
+ * Publishing: how an entry gets into pending/ whole or not at all.
+ *
+ * Steps: write in .tmp, check that all bytes are there, link(2) into pending/, unlink the temporary name. A crash
+ * before the link leaves a file in .tmp that nobody reads; after it, the entry is in. With `durable` the file and
+ * the directory are fsynced before success is reported. link, not rename: a rename would overwrite.
+ */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { codeOf, messageOf, QueueError } from '../errors.ts';
+import { type Entry, entryName, serializeEntry } from './entry.ts';
+import { FILE_MODE, type Spool } from './layout.ts';
+import { nextSequence, sequenceAfterTie } from './sequence.ts';
+
+const MAX_TIES = 1000;
+/** What link(2) says on file systems without hard links. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/**
+ * Gives `draft` its sequence number and puts it into pending/.
+ * @returns the entry's file name.
+ * @throws QueueError SPOOL_UNWRITABLE; nothing is then left in pending/.
+ */
+export function publish(
+  spool: Spool,
+  draft: Omit<Entry, 'seq'>,
+  options: { durable: boolean; onReset?: (message: string) => void },
+): string {
+  try {
+    let seq = nextSequence(spool, options.onReset);
+    for (let tie = 0; tie < MAX_TIES; tie++) {
+      const entry = { seq, ...draft } as Entry;
+      const name = entryName(entry.priority, seq);
+      if (publishAs(spool, name, serializeEntry(entry), options.durable)) return name;
+      seq = sequenceAfterTie();
+    }
+    throw new Error(`${MAX_TIES} names in a row were taken`);
+  } catch (error) {
+    throw new QueueError(
+      'SPOOL_UNWRITABLE',
+      `the spool ${spool.base} can't be written: ${messageOf(error)}`,
+      {
+        hint: 'Free space or make it writable; queue-init --verify says what is wrong.',
+        cause: error,
+      },
+    );
+  }
+}
+
+/**
+ * Puts `text` into pending/ under `name`.
+ * @returns false when the name is taken.
+ */
+export function publishAs(spool: Spool, name: string, text: string, durable: boolean): boolean {
+  const isNew = linkNew(spool, name, join(spool.pending, name), text, durable);
+  if (isNew && durable) fsyncDirectory(spool.pending);
+  return isNew;
+}
+
+/**
+ * Creates `path` with `text`, whole or not at all, by way of `.tmp/temporaryName`.
+ * @returns false when `path` is there already.
+ */
+export function linkNew(
+  spool: Spool,
+  temporaryName: string,
+  path: string,
+  text: string,
+  durable = false,
+): boolean {
+  const temporary = join(spool.tmp, temporaryName);
+  try {
+    writeChecked(temporary, text, durable);
+    return linkOrCopy(temporary, path);
+  } finally {
+    unlinkIfThere(temporary);
+  }
+}
+
+/**
+ * Moves a file to a name that must be free.
+ * @returns false when it is taken; the file then stays where it is.
+ */
+export function moveNew(from: string, to: string): boolean {
+  if (!linkOrCopy(from, to)) return false;
+  unlinkSync(from);
+  return true;
+}
+
+/** Replaces the entry `name` in pending/ (its own retry) or another spool file: readers see the old or the new. */
+export function replaceFile(spool: Spool, path: string, text: string): void {
+  const temporary = join(spool.tmp, `${process.pid}-${performance.now()}`);
+  try {
+    writeChecked(temporary, text, false);
+    renameSync(temporary, path);
+  } finally {
+    unlinkIfThere(temporary);
+  }
+}
+
+/** unlink that takes 'no such file' for success. */
+export function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** write-file-atomic ignores a short write (a nearly full disk), so the size is checked. */
+function writeChecked(path: string, text: string, durable: boolean): void {
+  writeFileAtomic.sync(path, text, { mode: FILE_MODE, fsync: durable });
+  const expected = Buffer.byteLength(text);
+  const size = statSync(path).size;
+  if (size !== expected) throw new Error(`only ${size} of ${expected} bytes were written: the disk is full`);
+}
+
+function linkOrCopy(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST') return false;
+    if (code === undefined || !NO_LINKS.has(code)) throw error;
+  }
+  try {
+    // Not atomic, but O_EXCL, and the final newline arrives last: readers wait for it.
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    unlinkIfThere(to);
+    throw error;
+  }
+}
+
+function fsyncDirectory(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
