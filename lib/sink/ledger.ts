@@ -1,0 +1,50 @@
+/**
+ * The ledger: which entries a database already holds.
+ *
+ * `_queue_ledger(id, applied_at)`: `id` is the entry's key, `applied_at` the time of its batch in milliseconds since
+ * 1970 (UTC). A row is written in the transaction that applies the entry, so the two are never apart. The table
+ * is always named with its schema: a TEMP table of the same name can't stand in for it.
+ */
+import type { Db, Prepared } from './driver.ts';
+import { LEDGER } from './plan.ts';
+
+export class Ledger {
+  readonly #db: Db;
+  readonly #create: Prepared;
+  #insert: Prepared | undefined;
+  #find: Prepared | undefined;
+  #now = 0n;
+
+  constructor(db: Db) {
+    this.#db = db;
+    // An ordinary table with an index: half as long again on disk as WITHOUT ROWID, but a quarter faster to fill.
+    this.#create = db.prepare(
+      `CREATE TABLE IF NOT EXISTS main.${LEDGER}(id TEXT PRIMARY KEY NOT NULL, applied_at INTEGER NOT NULL)`,
+    );
+  }
+
+  /** Creates the table if need be and takes the time for the rows to come. Call it inside a transaction. */
+  create(): void {
+    this.#create.run();
+    this.#insert ??= this.#db.prepare(`INSERT OR IGNORE INTO main.${LEDGER} VALUES (?, ?)`);
+    this.#now = BigInt(Date.now());
+  }
+
+  /** Notes a key; false when it is there already. Call it inside a transaction, after create(). */
+  note(key: string): boolean {
+    return (this.#insert as Prepared).run(key, this.#now).changes === 1;
+  }
+
+  /** Those of the keys that are noted. */
+  find(keys: readonly string[]): Set<string> {
+    if (!this.#exists()) return new Set();
+    this.#find ??= this.#db
+      .prepare(`SELECT id FROM main.${LEDGER} WHERE id IN (SELECT value FROM json_each(?))`)
+      .pluck();
+    return new Set(this.#find.all(JSON.stringify(keys)) as string[]);
+  }
+
+  #exists(): boolean {
+    return this.#db.prepare('SELECT 1 FROM main.sqlite_schema WHERE name = ?').get(LEDGER) !== undefined;
+  }
+}
