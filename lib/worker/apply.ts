@@ -1,0 +1,126 @@
+/**
+ * Applying a run of entries to one database: as few transactions as their order and their manners allow.
+ *
+ * Entries share a transaction until one must run alone (VACUUM), one has broken the transaction (OR ROLLBACK: all
+ * of it is undone, the others are applied again up to that one, then it runs on its own) or the lock has been held
+ * for long enough. Results are settled after each COMMIT, in order.
+ */
+
+import { type Sink, SinkOutage } from '../sink/sink.ts';
+import type { EntryError } from '../spool/entry.ts';
+import type { Item } from './intake.ts';
+
+/** How long one transaction may keep other writers waiting. */
+const LOCK_TIME_MS = 50;
+
+export interface Result {
+  readonly item: Item;
+  readonly outcome:
+    | { kind: 'applied' | 'duplicate' }
+    | { kind: 'failed'; error: EntryError; transient: boolean };
+  /** Time spent applying. */
+  readonly micros: number;
+}
+
+export interface ApplyOptions {
+  /** Called around every entry with its position in `items`. */
+  readonly enter: (item: Item) => void;
+  readonly leave: () => void;
+  /** Called after each COMMIT. */
+  readonly settle: (results: readonly Result[]) => void;
+}
+
+export interface Progress {
+  /** How many of the items are settled; the rest were not touched, or were undone. */
+  readonly consumed: number;
+  readonly outage?: SinkOutage;
+  /** The entry inside which the outage showed itself. */
+  readonly culprit?: Item;
+}
+
+/** Applies items in order until all are settled, the lock time is used up, or the database fails. */
+export function applyItems(sink: Sink, items: readonly Item[], options: ApplyOptions): Progress {
+  const alone = new Set<string>();
+  let consumed = 0;
+  let running: Item | undefined;
+
+  const timed = (item: Item, apply: Sink['apply']): [ReturnType<Sink['apply']>, number] => {
+    running = item;
+    const start = performance.now();
+    options.enter(item);
+    const outcome = apply.call(sink, item.entry, item.key);
+    options.leave();
+    running = undefined;
+    return [outcome, (performance.now() - start) * 1000];
+  };
+
+  /** One transaction from `consumed` on. When it is broken, nothing is consumed, and who did it is in `alone`. */
+  const transaction = (): void => {
+    const results: Result[] = [];
+    sink.begin();
+    // Counted from here: waiting for the lock is not holding it.
+    const deadline = performance.now() + LOCK_TIME_MS;
+    for (const item of items.slice(consumed)) {
+      if (alone.has(item.name) || performance.now() > deadline) break;
+      const [outcome, micros] = timed(item, sink.apply);
+      if (outcome.kind === 'broken' || outcome.kind === 'solo') alone.add(item.name);
+      if (outcome.kind === 'broken') return;
+      if (outcome.kind === 'solo') break;
+      results.push({ item, outcome, micros });
+    }
+    if (results.length === 0) {
+      sink.rollback();
+      return;
+    }
+    if (commitOrBlame(results)) {
+      options.settle(results);
+      consumed += results.length;
+    }
+  };
+
+  /** COMMIT; when one of the entries made it impossible, all of them are run alone to find out which. */
+  const commitOrBlame = (results: readonly Result[]): boolean => {
+    try {
+      sink.commit();
+      return true;
+    } catch (error) {
+      if (!(error instanceof SinkOutage) || !error.duringEntry) throw error;
+      for (const { item } of results) alone.add(item.name);
+      return false;
+    }
+  };
+
+  const runAlone = (item: Item): void => {
+    const [outcome, micros] = timed(item, sink.applyAlone);
+    const settled: Result['outcome'] =
+      outcome.kind === 'broken' || outcome.kind === 'solo'
+        ? { kind: 'failed', error: errorOf(outcome), transient: false }
+        : outcome;
+    options.settle([{ item, outcome: settled, micros }]);
+    consumed += 1;
+  };
+
+  const end = performance.now() + LOCK_TIME_MS;
+  try {
+    do {
+      const next = items[consumed];
+      if (next === undefined) break;
+      if (alone.has(next.name)) runAlone(next);
+      else transaction();
+    } while (performance.now() < end);
+    return { consumed };
+  } catch (error) {
+    if (!(error instanceof SinkOutage)) throw error;
+    if (running) options.leave();
+    return running ? { consumed, outage: error, culprit: running } : { consumed, outage: error };
+  }
+}
+
+function errorOf(outcome: { kind: 'broken'; error: EntryError } | { kind: 'solo' }): EntryError {
+  if (outcome.kind === 'broken') return outcome.error;
+  return {
+    code: 'ENTRY_FAILED',
+    message: 'it can be run neither in a transaction nor alone',
+    at: new Date().toISOString(),
+  };
+}

@@ -1,0 +1,225 @@
+/**
+ * What the worker knows of pending/: the names ready to be taken, those to be looked at later, and when to look at
+ * the directory again.
+ *
+ * A directory of a million names takes a second to list, so it is listed once and then kept up by file events;
+ * listing again is rationed to a tenth of the time. Events may be lost (a full inotify queue) or never come (some
+ * network file systems): the directory's mtime is polled too. While a large backlog is drained the watch is closed,
+ * for it would report every unlink of ours.
+ */
+import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
+import type { Config } from '../config.ts';
+import { codeOf } from '../errors.ts';
+import { isEntryName } from '../spool/entry.ts';
+import type { Spool } from '../spool/layout.ts';
+import { Lanes } from '../spool/order.ts';
+import { microsOf, nowMicros } from '../spool/sequence.ts';
+
+/** With more names than this waiting, events are not worth their cost. */
+const WATCH_LIMIT = 1000;
+/** A listing may take this share of the time. */
+const LISTING_SHARE = 0.1;
+/** How often the directory is listed although events say nothing new. */
+const SAFETY_INTERVAL_MS = 5000;
+
+export class Backlog {
+  readonly #spool: Spool;
+  readonly #pollMs: number;
+  readonly #lanes: Lanes;
+  /** Every name that is in a lane, in hand or put off: listings and events add only others. */
+  readonly #known = new Set<string>();
+  /** Names put off, by the time (performance.now) to look again. */
+  readonly #putOff = new Map<string, number>();
+  /** Names that events brought since the last refill. */
+  readonly #hints = new Set<string>();
+  #watcher: FSWatcher | undefined;
+  #wake: (() => void) | undefined;
+  #listedAt = Number.NEGATIVE_INFINITY;
+  #listingCost = 0;
+  #listedMtime = 0;
+  #nextPutOff = Number.POSITIVE_INFINITY;
+  /** The highest sequence number seen. */
+  highest = 0;
+
+  constructor(spool: Spool, config: Config) {
+    this.#spool = spool;
+    this.#pollMs = config.pollInterval * 1000;
+    this.#lanes = new Lanes(config.aging);
+  }
+
+  /** Names ready to be taken. */
+  get ready(): number {
+    return this.#lanes.size;
+  }
+
+  /** Names put off: delayed, unfinished, waiting for a retry or for their database. */
+  get putOff(): number {
+    return this.#putOff.size;
+  }
+
+  /** Takes the next name; it stays known until `forget` or `putBack`. */
+  take(): string | undefined {
+    return this.#lanes.take(nowMicros());
+  }
+
+  /** About the next `count` names, still to be taken. */
+  peek(count: number): string[] {
+    return this.#lanes.peek(count);
+  }
+
+  /** The name has left pending/. */
+  forget(name: string): void {
+    this.#known.delete(name);
+    // The event of our own unlink is on its way or here: it must not bring the name back.
+    this.#hints.delete(name);
+  }
+
+  /** Names that were taken and not settled go back to their places. */
+  putBack(names: readonly string[]): void {
+    this.#lanes.add(names);
+  }
+
+  /** Looks at a taken name again in `ms` milliseconds. */
+  putOffFor(name: string, ms: number): void {
+    const at = performance.now() + ms;
+    this.#putOff.set(name, at);
+    this.#nextPutOff = Math.min(this.#nextPutOff, at);
+  }
+
+  /** Looks at all names that are put off at once (their database is back, or --once wants to know). */
+  resumeAll(): void {
+    this.#resume(Number.POSITIVE_INFINITY);
+  }
+
+  /** Forgets everything it knows and lists anew: after a fault that left pending/ in doubt. */
+  reset(): void {
+    while (this.take() !== undefined);
+    this.#known.clear();
+    this.#putOff.clear();
+    this.#hints.clear();
+    this.#listedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Brings the lanes up to date: names whose time has come, events, and a listing where one is due. */
+  refill(): void {
+    const now = performance.now();
+    if (now >= this.#nextPutOff) this.#resume(now);
+    if (this.#isListingDue(now)) this.list();
+    else if (this.#hints.size > 0) this.#addNew([...this.#hints]);
+    this.#hints.clear();
+    if (this.ready > WATCH_LIMIT) this.#unwatch();
+  }
+
+  /** Lists pending/ now. @returns how many new names it found. */
+  list(): number {
+    const start = performance.now();
+    this.#listedMtime = mtimeOf(this.#spool.pending);
+    const found = this.#addNew(readdirSync(this.#spool.pending));
+    this.#listedAt = performance.now();
+    this.#listingCost = this.#listedAt - start;
+    return found;
+  }
+
+  /** Waits for an event, for the next name's time, or for a poll; at most `maxMs`. */
+  async wait(maxMs: number): Promise<void> {
+    this.#rewatch();
+    if (this.#hints.size > 0 || mtimeOf(this.#spool.pending) !== this.#listedMtime) return;
+    const untilPutOff = Math.max(0, this.#nextPutOff - performance.now());
+    const ms = Math.min(maxMs, this.#pollMs, untilPutOff);
+    await new Promise<void>((done) => {
+      const timer = setTimeout(done, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        done();
+      };
+    });
+    this.#wake = undefined;
+  }
+
+  /** Ends a `wait` early. */
+  interrupt(): void {
+    this.#wake?.();
+  }
+
+  close(): void {
+    this.#unwatch();
+  }
+
+  #isListingDue(now: number): boolean {
+    const rested = now - this.#listedAt >= this.#listingCost / LISTING_SHARE;
+    if (this.ready === 0 && this.#hints.size === 0) {
+      return rested && mtimeOf(this.#spool.pending) !== this.#listedMtime;
+    }
+    const interval = this.#watcher ? SAFETY_INTERVAL_MS : this.#pollMs;
+    return rested && now - this.#listedAt >= interval;
+  }
+
+  #addNew(names: readonly string[]): number {
+    const fresh: string[] = [];
+    for (const name of names) {
+      if (this.#known.has(name)) continue;
+      this.#known.add(name);
+      fresh.push(name);
+      const micros = microsOf(name);
+      if (micros > this.highest) this.highest = micros;
+    }
+    // What has no entry's name has no place in the order: it is put off to now, and taken to be buried.
+    const odd = fresh.filter((name) => !isEntryName(name));
+    this.#lanes.add(odd.length === 0 ? fresh : fresh.filter(isEntryName));
+    this.#oddNames.push(...odd);
+    return fresh.length;
+  }
+
+  readonly #oddNames: string[] = [];
+
+  /** Names in pending/ that are no entry's, each once. */
+  takeOdd(): string[] {
+    return this.#oddNames.splice(0);
+  }
+
+  #resume(now: number): void {
+    const due: string[] = [];
+    this.#nextPutOff = Number.POSITIVE_INFINITY;
+    for (const [name, at] of this.#putOff) {
+      if (at <= now) due.push(name);
+      else this.#nextPutOff = Math.min(this.#nextPutOff, at);
+    }
+    for (const name of due) this.#putOff.delete(name);
+    this.#lanes.add(due);
+  }
+
+  #rewatch(): void {
+    if (this.#watcher || this.ready > WATCH_LIMIT) return;
+    try {
+      this.#watcher = watch(this.#spool.pending, { persistent: false }, (_event, name) =>
+        this.#onEvent(name),
+      );
+      this.#watcher.on('error', () => this.#unwatch());
+    } catch (error) {
+      // No inotify instance left, or none on this file system: polling goes on.
+      if (codeOf(error) === undefined) throw error;
+    }
+  }
+
+  #unwatch(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+  }
+
+  #onEvent(name: string | null): void {
+    if (name === null) this.#listedMtime = 0;
+    else if (this.#putOff.has(name)) this.#putOffNow(name);
+    else if (!this.#known.has(name)) this.#hints.add(name);
+    this.#wake?.();
+  }
+
+  /** An unfinished entry was written to: look again. A delayed one is looked at in vain, which costs one read. */
+  #putOffNow(name: string): void {
+    this.#putOff.set(name, 0);
+    this.#nextPutOff = 0;
+  }
+}
+
+function mtimeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}

@@ -1,0 +1,251 @@
+/**
+ * One batch: taken in order, written into the manifest, applied database by database, settled.
+ *
+ * `Work` is what the worker's parts share. Exactly one thing becomes of an entry that is taken: settled (applied,
+ * a duplicate, buried, put off for a retry), parked while its database is down, put off until it is due or whole,
+ * or put back because its batch ended before it.
+ */
+import type { Config } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import { type Sink, SinkOutage } from '../sink/sink.ts';
+import { buryFile } from '../spool/deadletter.ts';
+import type { EntryError } from '../spool/entry.ts';
+import type { Journal } from '../spool/journal.ts';
+import type { Spool } from '../spool/layout.ts';
+import { removeManifest, writeManifest } from '../spool/manifest.ts';
+import { unlinkIfThere } from '../spool/publish.ts';
+import { countFailed, type Stats } from '../spool/stats.ts';
+import { applyItems, type Result } from './apply.ts';
+import type { Backlog } from './backlog.ts';
+import type { FilesThread } from './files-thread.ts';
+import { type Item, takeIn } from './intake.ts';
+import type { Log } from './log.ts';
+import { NO_SUSPICION, type Suspicion } from './recover.ts';
+import { settle } from './settle.ts';
+import type { Targets } from './targets.ts';
+import type { Watch } from './watchdog.ts';
+
+/** A batch is no larger than this, so that the journal's tail always holds a whole one. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** The first look at an entry that is being written; file events usually come first. */
+const UNFINISHED_LOOK_MS = 20;
+/** Timers take no more than 2^31 ms. */
+const MAX_SLEEP_MS = 24 * 3600 * 1000;
+const CULPRIT_PAUSE_MS = 5000;
+/** Outages that an entry does not choose to bring about: it needs more space or memory than there is now. */
+const NOT_ITS_CHOICE = /^SQLITE_(FULL|IOERR|NOMEM|BUSY)/;
+
+export interface WorkerSummary {
+  applied: number;
+  duplicates: number;
+  failed: number;
+  /** With `once`: why a database could not be used, when that ended the run. */
+  outage?: string;
+}
+
+export interface Work {
+  readonly spool: Spool;
+  readonly config: Config;
+  readonly log: Log;
+  readonly identity: string;
+  readonly journal: Journal;
+  readonly stats: Stats;
+  readonly targets: Targets;
+  readonly backlog: Backlog;
+  readonly summary: WorkerSummary;
+  /** Names whose writers have not finished. */
+  readonly unfinished: Set<string>;
+  suspicion: Suspicion;
+  watch: Watch | undefined;
+  /** Only while a large backlog is drained. */
+  files: FilesThread | undefined;
+}
+
+/** Takes entries in order: those for a database that works are returned, the others find their place. */
+export function takeBatch(work: Work): Item[] {
+  const { backlog, targets, config, unfinished } = work;
+  const limit = Math.min(config.batchSize, work.suspicion.limit);
+  const context = { ...work, readAhead: (name: string) => work.files?.take(name) };
+  const items: Item[] = [];
+  for (let looked = 0, bytes = 0; looked < limit && bytes < MAX_BATCH_BYTES; looked++) {
+    const name = backlog.take();
+    if (name === undefined) break;
+    const intake = takeIn(context, name);
+    if (intake.kind !== 'unfinished') unfinished.delete(name);
+    switch (intake.kind) {
+      case 'item':
+        bytes += intake.item.text.length;
+        if (targets.isDown(intake.item.target)) targets.park(intake.item.target, name);
+        else items.push(intake.item);
+        break;
+      case 'later':
+        backlog.putOffFor(name, Math.min(intake.at - Date.now(), MAX_SLEEP_MS));
+        break;
+      case 'unfinished':
+        unfinished.add(name);
+        backlog.putOffFor(name, UNFINISHED_LOOK_MS);
+        break;
+      case 'gone':
+        gone(work, name);
+        break;
+      case 'bad':
+        bury(work, name, intake.error);
+        break;
+      case 'fault':
+        throw new Error(intake.message);
+    }
+  }
+  work.files?.readAhead(backlog.peek(limit));
+  return items;
+}
+
+/** Names in pending/ that are no entry's go to failed/. */
+export function buryOddNames(work: Work): void {
+  for (const name of work.backlog.takeOdd()) {
+    const intake = takeIn(work, name);
+    if (intake.kind === 'bad') bury(work, name, intake.error);
+  }
+}
+
+/**
+ * Applies and settles a batch.
+ * @throws system errors when the spool can't be written; the manifest is then still there to recover from.
+ */
+export function applyBatch(work: Work, items: readonly Item[]): void {
+  const byTarget = Map.groupBy(items, (item) => item.target);
+  const ordered = [...byTarget.values()].flat();
+  const { suspects, deaths } = work.suspicion;
+  const isTheSuspect = ordered.length === 1 && suspects.has(ordered[0]?.name as string);
+  writeManifest(work.spool, {
+    deaths: isTheSuspect ? deaths : 0,
+    // Those in hand first: the watchdog counts lines.
+    names: [...ordered.map((item) => item.name), ...(work.files?.leaving ?? [])],
+    suspects: [...suspects],
+  });
+  const positions = new Map(ordered.map((item, index) => [item.name, index]));
+  for (const [target, own] of byTarget) applyTo(work, target, own, positions);
+  if (!work.files?.leaving.size) removeManifest(work.spool);
+}
+
+function applyTo(
+  work: Work,
+  target: string,
+  items: readonly Item[],
+  positions: ReadonlyMap<string, number>,
+): void {
+  let sink: Sink;
+  try {
+    sink = work.targets.sink(target);
+  } catch (error) {
+    if (error instanceof SinkOutage) return park(work, target, error, items);
+    return settleAll(
+      work,
+      items.map((item) => failure(item, 'BAD_TARGET', messageOf(error), false)),
+    );
+  }
+  const { consumed, outage, culprit } = applyItems(sink, items, {
+    enter: (item) => work.watch?.enter(positions.get(item.name) ?? 0),
+    leave: () => work.watch?.leave(),
+    settle: (results) => {
+      work.backlog.putBack(work.targets.works(target));
+      settleAll(work, results);
+    },
+  });
+  const left = items.slice(consumed);
+  if (!outage) return putBack(work, left);
+  if (!culprit || !takesWrites(work, sink)) return park(work, target, outage, left);
+  putBack(
+    work,
+    left.filter((item) => item !== culprit),
+  );
+  settleCulprit(work, culprit, outage);
+}
+
+/** The database is down: its entries wait, read once, until it is back. */
+function park(work: Work, target: string, error: SinkOutage, items: readonly Item[]): void {
+  work.targets.failed(target, error);
+  for (const item of items) work.targets.park(target, item.name);
+}
+
+/** After an outage inside an entry: if the database takes another write, that entry brought it about. */
+function takesWrites(work: Work, sink: Sink): boolean {
+  const entry = {
+    seq: '',
+    priority: 1,
+    operation: 'probe',
+    sql: 'SELECT 1',
+    metadata: {},
+    created_at: '',
+    retries: 0,
+  };
+  try {
+    sink.begin();
+    sink.apply(entry, `${work.identity}/probe-${Date.now()}`);
+    sink.commit();
+    return true;
+  } catch (error) {
+    if (error instanceof SinkOutage) return false;
+    throw error;
+  }
+}
+
+/** An entry too large for the space left waits; one that is refused by its own doing spends its retries. */
+function settleCulprit(work: Work, culprit: Item, outage: SinkOutage): void {
+  if (NOT_ITS_CHOICE.test(outage.reason)) {
+    work.log('warn', `${culprit.name} waits: ${outage.message}`);
+    work.backlog.putOffFor(culprit.name, CULPRIT_PAUSE_MS);
+  } else {
+    settleAll(work, [failure(culprit, outage.reason, outage.message, true)]);
+  }
+}
+
+function settleAll(work: Work, results: readonly Result[]): void {
+  settle(
+    {
+      ...work,
+      onGone: (name) => gone(work, name),
+      remove: (names) => remove(work, names),
+      onLater: (name, ms) => work.backlog.putOffFor(name, ms),
+    },
+    results,
+  );
+}
+
+/** Without a ledger an entry that is found again would be applied again, so then it must be gone at once. */
+function remove(work: Work, names: readonly string[]): void {
+  if (work.files && work.config.exactlyOnce) return work.files.unlink(names);
+  for (const name of names) {
+    unlinkIfThere(`${work.spool.pending}/${name}`);
+    gone(work, name);
+  }
+}
+
+function putBack(work: Work, items: readonly Item[]): void {
+  work.backlog.putBack(items.map((item) => item.name));
+}
+
+/** The name has left pending/. */
+export function gone(work: Work, name: string): void {
+  work.backlog.forget(name);
+  const { suspects } = work.suspicion;
+  if (suspects.delete(name) && suspects.size === 0) work.suspicion = NO_SUSPICION;
+}
+
+function bury(work: Work, name: string, error: EntryError): void {
+  buryFile(work.spool, name, error);
+  countFailed(work.stats, NO_OPERATION);
+  work.summary.failed += 1;
+  work.log('error', `${name} is in failed/: ${error.message}`);
+  gone(work, name);
+}
+
+/** What has no operation, because it could not be read, is counted under this name. */
+const NO_OPERATION = '(unreadable)';
+
+function failure(item: Item, code: string, message: string, transient: boolean): Result {
+  return {
+    item,
+    outcome: { kind: 'failed', error: { code, message, at: new Date().toISOString() }, transient },
+    micros: 0,
+  };
+}

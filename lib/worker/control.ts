@@ -1,0 +1,133 @@
+/**
+ * Running, starting and supervising workers: what queue-worker's commands do.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { EXIT, QueueError } from '../errors.ts';
+import { executablePath } from '../package.ts';
+import { ensureSpool, type Spool } from '../spool/layout.ts';
+import type { WorkerSummary } from './batch.ts';
+import { WorkerLock } from './lock.ts';
+import type { Log } from './log.ts';
+import { livingWorker, type Presence } from './presence.ts';
+import { spawnWorker, takeRestartRequest } from './start.ts';
+import { Worker } from './worker.ts';
+
+/** A worker that is starting or leaving holds the lock without being announced; longer than this it is stuck. */
+const LOCK_PATIENCE_MS = 5000;
+const LOOK_MS = 20;
+
+export interface RunOptions {
+  readonly spool: Spool;
+  readonly config: Config;
+  readonly log: Log;
+  readonly once?: boolean;
+  readonly supervised?: boolean;
+}
+
+/**
+ * Is the worker, in this process, until it is stopped or done. SIGTERM and SIGINT finish the batch in hand.
+ * @returns undefined when another worker is there already.
+ */
+export async function runWorker(options: RunOptions): Promise<WorkerSummary | undefined> {
+  ensureSpool(options.spool);
+  const lock = await acquireLock(options.spool);
+  if (!lock) return undefined;
+  try {
+    const worker = new Worker({ ...options, lock });
+    const stop = (signal: string): void => {
+      options.log('info', `${signal}: finishing the batch in hand`);
+      worker.stop();
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+    options.log('info', `worker ${process.pid} for ${options.config.database}`);
+    const summary = await worker.run();
+    options.log('info', `worker ${process.pid} leaves: ${summary.applied} applied, ${summary.failed} failed`);
+    return summary;
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Starts a detached worker and waits until it is there.
+ * @returns it, and whether it was there before.
+ * @throws QueueError WORKER when it does not come up within 10 s.
+ */
+export async function startWorker(spool: Spool): Promise<{ worker: Presence; wasThere: boolean }> {
+  ensureSpool(spool);
+  const known = livingWorker(spool);
+  if (known) return { worker: known, wasThere: true };
+  spawnWorker(spool);
+  const worker = await pollFor(10_000, () => livingWorker(spool));
+  if (worker) return { worker, wasThere: false };
+  throw new QueueError('WORKER', 'the worker did not start within 10 s', { hint: `See ${spool.log}` });
+}
+
+/**
+ * Runs a worker in a child process and waits for its end, for --once and --foreground: when an entry that never
+ * ends has to be stopped, the child is killed, and another takes its place.
+ * @returns the exit code to leave with.
+ */
+export async function superviseWorker(spool: Spool, args: readonly string[]): Promise<number> {
+  let restarted = false;
+  for (;;) {
+    const child = spawn(process.execPath, [executablePath('queue-worker'), 'run', '--supervised', ...args], {
+      stdio: 'inherit',
+    });
+    const forward = (signal: NodeJS.Signals): boolean => child.kill(signal);
+    process.on('SIGTERM', forward);
+    // From a terminal the child gets its own SIGINT.
+    process.on('SIGINT', ignore);
+    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done, fail) => {
+      child.on('error', fail);
+      child.on('exit', (exitCode, exitSignal) => done([exitCode, exitSignal]));
+    });
+    process.off('SIGTERM', forward);
+    process.off('SIGINT', ignore);
+    if (child.pid !== undefined && takeRestartRequest(spool, child.pid)) {
+      restarted = true;
+      continue;
+    }
+    if (signal)
+      throw new QueueError('WORKER', `the worker was killed by ${signal}`, { hint: 'Nothing is lost.' });
+    return restarted && code === EXIT.ok ? EXIT.entryFailed : (code ?? EXIT.failure);
+  }
+}
+
+/**
+ * With a worker already running, waits until it has dealt with everything that is in pending/ now.
+ * @returns the names that ended in failed/.
+ */
+export async function waitForDrain(spool: Spool, timeoutMs: number): Promise<string[] | undefined> {
+  const names = readdirSync(spool.pending);
+  const isGone = (name: string): boolean => !existsSync(join(spool.pending, name));
+  const done = await pollFor(timeoutMs, () => names.every(isGone));
+  return done ? names.filter((name) => existsSync(join(spool.failed, name))) : undefined;
+}
+
+async function acquireLock(spool: Spool): Promise<WorkerLock | undefined> {
+  let other: Presence | undefined;
+  const lock = await pollFor(LOCK_PATIENCE_MS, () => {
+    const acquired = WorkerLock.tryAcquire(spool);
+    if (!acquired) other = livingWorker(spool);
+    return acquired ?? (other ? 'taken' : undefined);
+  });
+  return lock === 'taken' ? undefined : lock;
+}
+
+/** Polls until `look` returns something truthy; undefined after `timeoutMs`. */
+async function pollFor<T>(timeoutMs: number, look: () => T | undefined | false): Promise<T | undefined> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const value = look();
+    if (value) return value;
+    if (performance.now() > deadline) return undefined;
+    await new Promise((done) => setTimeout(done, LOOK_MS));
+  }
+}
+
+function ignore(): void {}

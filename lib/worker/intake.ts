@@ -1,0 +1,86 @@
+/** From a name in pending/ to an entry ready to apply, or the reason why not. */
+import type { Config } from '../config.ts';
+import { databasePath } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import {
+  decodeEntry,
+  type Entry,
+  type EntryError,
+  isCommitted,
+  isEntryName,
+  parseEntryText,
+} from '../spool/entry.ts';
+import { ledgerKey } from '../spool/identity.ts';
+import type { Spool } from '../spool/layout.ts';
+import { ageOf, readEntryFile } from '../spool/read.ts';
+
+/** An entry in hand. */
+export interface Item {
+  readonly name: string;
+  readonly entry: Entry;
+  /** The file's text: the journal keeps it as it was written. */
+  readonly text: string;
+  readonly key: string;
+  readonly target: string;
+}
+
+export type Intake =
+  | { kind: 'item'; item: Item }
+  /** Not due before `at`, in epoch milliseconds. */
+  | { kind: 'later'; at: number }
+  | { kind: 'gone' }
+  /** Its writer has not finished: look again. */
+  | { kind: 'unfinished' }
+  /** No entry, and never will be. */
+  | { kind: 'bad'; error: EntryError }
+  /** The system could not read it now. */
+  | { kind: 'fault'; message: string };
+
+/** An entry without its final newline is its writer's until it is this old, then it is torn. */
+const TORN_AFTER_MS = 5000;
+
+export interface IntakeContext {
+  readonly spool: Spool;
+  readonly config: Config;
+  readonly identity: string;
+  /** The entry's text, if it was read ahead. */
+  readonly readAhead?: (name: string) => string | undefined;
+}
+
+export function takeIn(context: IntakeContext, name: string): Intake {
+  if (!isEntryName(name)) return bad(`its name is not PRIORITY_SEQUENCE.json with a priority from 01 to 10`);
+  try {
+    const known = context.readAhead?.(name);
+    const text = known ?? readText(context, name);
+    return typeof text === 'string' ? itemOf(context, name, text) : text;
+  } catch (error) {
+    return bad(messageOf(error));
+  }
+}
+
+/** @throws QueueError BAD_ENTRY when it is not UTF-8. */
+function readText(context: IntakeContext, name: string): string | Intake {
+  const path = `${context.spool.pending}/${name}`;
+  const read = readEntryFile(path);
+  if (read.kind === 'gone') return read;
+  if (read.kind === 'fault') return { kind: 'fault', message: `${path}: ${read.message}` };
+  if (read.kind === 'odd') return bad(`it ${read.why}`);
+  if (isCommitted(read.bytes)) return decodeEntry(read.bytes);
+  if (ageOf(path) < TORN_AFTER_MS) return { kind: 'unfinished' };
+  return bad(`it is torn: its writer stopped after ${read.bytes.length} bytes, before the final newline`);
+}
+
+/** @throws QueueError BAD_ENTRY. */
+function itemOf(context: IntakeContext, name: string, text: string): Intake {
+  const entry = parseEntryText(text, name);
+  if (entry.not_before !== undefined) {
+    const at = Date.parse(entry.not_before);
+    if (at > Date.now()) return { kind: 'later', at };
+  }
+  const target = entry.db ? databasePath(entry.db, context.config.projectRoot) : context.config.database;
+  return { kind: 'item', item: { name, entry, text, key: ledgerKey(context.identity, name, entry), target } };
+}
+
+function bad(message: string): Intake {
+  return { kind: 'bad', error: { code: 'BAD_ENTRY', message, at: new Date().toISOString() } };
+}

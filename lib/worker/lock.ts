@@ -1,0 +1,59 @@
+/**
+ * The worker's lock: an exclusive transaction on the SQLite file `.lock`. The kernel frees it when the process
+ * dies, however it dies; a pid file or a mkdir lock would stay behind.
+ */
+import { closeSync, constants, openSync, statSync } from 'node:fs';
+import { codeOf } from '../errors.ts';
+import { type Db, loadDriver } from '../sink/driver.ts';
+import { FILE_MODE, type Spool } from '../spool/layout.ts';
+import { unlinkIfThere } from '../spool/publish.ts';
+
+export class WorkerLock {
+  readonly #spool: Spool;
+  readonly #database: Db;
+  readonly #inode: bigint;
+
+  private constructor(spool: Spool, database: Db, inode: bigint) {
+    this.#spool = spool;
+    this.#database = database;
+    this.#inode = inode;
+  }
+
+  /** @returns the lock, or undefined when another worker holds it. */
+  static tryAcquire(spool: Spool): WorkerLock | undefined {
+    for (;;) {
+      createFile(spool.lock);
+      const database = new (loadDriver(spool.lock))(spool.lock, { timeout: 0 });
+      try {
+        database.exec('BEGIN EXCLUSIVE');
+        return new WorkerLock(spool, database, inodeOf(spool.lock));
+      } catch (error) {
+        database.close();
+        const code = codeOf(error) ?? '';
+        if (code.startsWith('SQLITE_BUSY')) return undefined;
+        // Overwritten with something else: nobody can hold it, so a new file is as good.
+        if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') throw error;
+        unlinkIfThere(spool.lock);
+      }
+    }
+  }
+
+  /** False when the file was removed or replaced: another worker could then lock the new one. */
+  isOurs(): boolean {
+    return inodeOf(this.#spool.lock) === this.#inode;
+  }
+
+  release(): void {
+    this.#database.close();
+  }
+}
+
+/** O_NOFOLLOW: SQLite itself would follow a planted symlink and write there. */
+function createFile(path: string): void {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  closeSync(openSync(path, flags, FILE_MODE));
+}
+
+function inodeOf(path: string): bigint {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? BigInt(0);
+}

@@ -1,0 +1,80 @@
+/**
+ * worker.log: one line an event, `time level message`, rotated to worker.log.1 when it passes 1 MB.
+ *
+ * Whoever can't print (a hook, the detached worker) complains here; queue-status points to it. Logging never
+ * throws: a full disk must not stop the worker that would free it.
+ */
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  watchFile,
+} from 'node:fs';
+import { QueueError } from '../errors.ts';
+import { FILE_MODE, type Spool } from '../spool/layout.ts';
+
+export type Level = 'info' | 'warn' | 'error';
+export type Log = (level: Level, message: string) => void;
+
+export const LOG_ROTATE_BYTES = 1024 * 1024;
+
+/** A logger for the spool; `echo` also gets each line (the terminal of --foreground). */
+export function openLog(spool: Spool, echo?: (line: string) => void): Log {
+  return (level, message) => {
+    const line = `${new Date().toISOString()} ${level} ${message.replaceAll('\n', ' ')}`;
+    echo?.(line);
+    try {
+      rotateLog(spool);
+      appendFileSync(spool.log, `${line}\n`, { mode: FILE_MODE });
+    } catch {}
+  };
+}
+
+/** Moves a log of over 1 MB to worker.log.1. @returns true when it was moved. */
+export function rotateLog(spool: Spool): boolean {
+  const stat = statSync(spool.log, { throwIfNoEntry: false });
+  if (!stat || stat.size <= LOG_ROTATE_BYTES) return false;
+  renameSync(spool.log, `${spool.log}.1`);
+  return true;
+}
+
+/** Prints the log, the rotated part first. @returns 0. */
+export function printLog(spool: Spool, print: (text: string) => void): number {
+  const files = [`${spool.log}.1`, spool.log].filter((path) => existsSync(path));
+  if (files.length === 0) {
+    throw new QueueError('NOT_FOUND', `there is no ${spool.log}`, { hint: 'No worker has run here yet.' });
+  }
+  for (const path of files) print(readFileSync(path, 'utf8').trimEnd());
+  return 0;
+}
+
+/** Prints the log's last lines and what is added, until the process is interrupted. */
+export function followLog(spool: Spool, print: (text: string) => void): Promise<number> {
+  let offset = Math.max(0, sizeOf(spool.log) - 4096);
+  const more = (): void => {
+    const size = sizeOf(spool.log);
+    // Rotated: the new file begins at 0.
+    if (size < offset) offset = 0;
+    if (size === offset) return;
+    const fd = openSync(spool.log, 'r');
+    const bytes = Buffer.alloc(size - offset);
+    offset += readSync(fd, bytes, 0, bytes.length, offset);
+    closeSync(fd);
+    print(bytes.toString('utf8').trimEnd());
+  };
+  more();
+  watchFile(spool.log, { interval: 250 }, more);
+  return new Promise((done) => {
+    process.once('SIGINT', () => done(0));
+    process.once('SIGTERM', () => done(0));
+  }).then(() => process.exit(0));
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,108 @@
+/**
+ * Settling: what becomes of entries once their transaction is committed.
+ *
+ * Order: journal lines to disk, then dead letters and retries, then unlink. A crash after any step is repaired by
+ * recovery: an applied entry that still stands in pending/ is found in the ledger, its journal line is written if
+ * it is missing, and it is removed.
+ */
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { buryEntry } from '../spool/deadletter.ts';
+import { serializeEntry } from '../spool/entry.ts';
+import type { Journal, JournalLine } from '../spool/journal.ts';
+import type { Spool } from '../spool/layout.ts';
+import { replaceFile } from '../spool/publish.ts';
+import { countApplied, countFailed, type Stats } from '../spool/stats.ts';
+import type { Result } from './apply.ts';
+import { jitter } from './backoff.ts';
+import type { WorkerSummary } from './batch.ts';
+import type { Item } from './intake.ts';
+import type { Log } from './log.ts';
+
+export interface SettleContext {
+  readonly spool: Spool;
+  readonly config: Config;
+  readonly journal: Journal;
+  readonly stats: Stats;
+  readonly log: Log;
+  readonly summary: WorkerSummary;
+  /** The entry is in failed/ and has left pending/. */
+  readonly onGone: (name: string) => void;
+  /** These are applied, and journaled: takes them out of pending/, now or soon. */
+  readonly remove: (names: readonly string[]) => void;
+  /** The entry stays, to be tried again in `ms`. */
+  readonly onLater: (name: string, ms: number) => void;
+}
+
+const FIRST_RETRY_MS = 500;
+
+/** @throws system errors when the spool can't be written; the manifest must then be recovered. */
+export function settle(context: SettleContext, results: readonly Result[]): void {
+  const { stats, summary } = context;
+  const done: string[] = [];
+  const appliedAt = new Date().toISOString();
+  journalApplied(context, results, appliedAt);
+  for (const { item, outcome, micros } of results) {
+    if (outcome.kind === 'failed') {
+      settleFailure(context, item, outcome);
+      continue;
+    }
+    if (outcome.kind === 'applied') {
+      countApplied(stats, item.entry.operation, micros);
+      summary.applied += 1;
+    } else {
+      stats.duplicates += 1;
+      summary.duplicates += 1;
+    }
+    done.push(item.name);
+  }
+  context.remove(done);
+}
+
+/** The journal line of an applied item. */
+export function journalLine(item: Item, appliedAt: string): JournalLine {
+  return { text: item.text, name: item.name, key: item.key, appliedAt };
+}
+
+function journalApplied({ journal }: SettleContext, results: readonly Result[], appliedAt: string): void {
+  const applied = results.filter((result) => result.outcome.kind === 'applied');
+  // A key that the caller did not choose is found in the ledger only when a crash came between COMMIT and unlink
+  // and the manifest was lost: then the journal line may be lost too.
+  const repeated = results.filter(
+    (result) => result.outcome.kind === 'duplicate' && result.item.entry.id === undefined,
+  );
+  const known =
+    repeated.length > 0 ? journal.recent(new Set(repeated.map((result) => result.item.name))) : undefined;
+  const missing = repeated.filter((result) => !known?.has(result.item.name));
+  journal.append([...missing, ...applied].map((result) => journalLine(result.item, appliedAt)));
+}
+
+function settleFailure(
+  context: SettleContext,
+  item: Item,
+  outcome: Extract<Result['outcome'], { kind: 'failed' }>,
+): void {
+  const { spool, config, stats, summary, log } = context;
+  const { name, entry } = item;
+  if (outcome.transient && entry.retries < config.maxRetries) {
+    const ms = jitter(FIRST_RETRY_MS * 2 ** entry.retries);
+    const again = {
+      ...entry,
+      retries: entry.retries + 1,
+      not_before: new Date(Date.now() + ms).toISOString(),
+    };
+    replaceFile(spool, join(spool.pending, name), serializeEntry(again));
+    stats.retried += 1;
+    log(
+      'warn',
+      `${name} (${entry.operation}) is tried again in ${Math.round(ms)} ms: ${outcome.error.message}`,
+    );
+    context.onLater(name, ms);
+    return;
+  }
+  buryEntry(spool, name, entry, outcome.error);
+  countFailed(stats, entry.operation);
+  summary.failed += 1;
+  log('error', `${name} (${entry.operation}) is in failed/: ${outcome.error.code}: ${outcome.error.message}`);
+  context.onGone(name);
+}

@@ -1,0 +1,75 @@
+/**
+ * Starting a worker when none is there. Producers publish first and call this after: the worker looks once more
+ * after it has said goodbye, so whichever of the two comes last sees the other, and no entry is stranded.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, constants, existsSync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { codeOf, messageOf } from '../errors.ts';
+import { executablePath } from '../package.ts';
+import { FILE_MODE, type Spool } from '../spool/layout.ts';
+import { unlinkIfThere } from '../spool/publish.ts';
+import { openLog } from './log.ts';
+import { livingWorker } from './presence.ts';
+
+const START_INTERVAL_S = 5;
+const NOTE = /^start-\d+$/;
+
+/**
+ * Starts a worker if none is alive and none was started in the last 5 s. Returns at once; never throws, for the
+ * entry is in the spool already: what goes wrong stands in worker.log.
+ */
+export function ensureWorker(spool: Spool): void {
+  try {
+    if (livingWorker(spool) || !noteStart(spool)) return;
+    spawnWorker(spool);
+  } catch (error) {
+    openLog(spool)('error', `the worker can't be started: ${messageOf(error)}`);
+  }
+}
+
+/** Starts a detached worker: own session, no descriptor of ours, reparented as soon as we exit. */
+export function spawnWorker(spool: Spool): void {
+  const child = spawn(process.execPath, [executablePath('queue-worker'), 'run'], {
+    detached: true,
+    stdio: 'ignore',
+    env: { ...process.env, QUEUE_BASE_DIR: spool.base },
+  });
+  child.on('error', (error) => openLog(spool)('error', `the worker can't be started: ${error.message}`));
+  child.unref();
+}
+
+/** Asks the parent of this (supervised) worker to start another when this one is gone. */
+export function requestRestart(spool: Spool): void {
+  writeFileSync(restartNote(spool, process.pid), '', { mode: FILE_MODE });
+}
+
+/** True when the worker `pid`, which is gone, asked for a successor; asks only once. */
+export function takeRestartRequest(spool: Spool, pid: number): boolean {
+  const note = restartNote(spool, pid);
+  if (!existsSync(note)) return false;
+  unlinkIfThere(note);
+  return true;
+}
+
+function restartNote(spool: Spool, pid: number): string {
+  return join(spool.tmp, `restart-${pid}`);
+}
+
+/** Takes away the notes of starts, so that the next producer that finds no worker starts one at once. */
+export function clearStartNotes(spool: Spool): void {
+  for (const name of readdirSync(spool.tmp)) if (NOTE.test(name)) unlinkIfThere(join(spool.tmp, name));
+}
+
+/** One start in 5 s for all producers together: the name holds the time, O_EXCL lets one of them have it. */
+function noteStart(spool: Spool): boolean {
+  const bucket = Math.floor(Date.now() / 1000 / START_INTERVAL_S);
+  try {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+    closeSync(openSync(join(spool.tmp, `start-${bucket}`), flags, FILE_MODE));
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}

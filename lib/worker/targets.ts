@@ -1,0 +1,126 @@
+/** The databases a worker writes to: one sink each, opened when needed, and the outage each may be in. */
+import type { Config } from '../config.ts';
+import type { QueueError } from '../errors.ts';
+import { openSink, type Sink } from '../sink/sink.ts';
+import type { Stats } from '../spool/stats.ts';
+import { backoff } from './backoff.ts';
+import type { Log } from './log.ts';
+
+/** The worker retries anyway; a longer block would only make it deaf to signals. */
+const MAX_BUSY_WAIT_MS = 1000;
+
+interface Outage {
+  attempts: number;
+  /** performance.now() of the next try. */
+  until: number;
+  /** One batch has been let through to find out whether the database is back. */
+  probing: boolean;
+  /** Names of its entries, read once and not again before it is back. */
+  parked: string[];
+}
+
+export class Targets {
+  readonly #config: Config;
+  readonly #stats: Stats;
+  readonly #log: Log;
+  readonly #sinks = new Map<string, Sink>();
+  readonly #outages = new Map<string, Outage>();
+
+  constructor(config: Config, stats: Stats, log: Log) {
+    this.#config = config;
+    this.#stats = stats;
+    this.#log = log;
+  }
+
+  /**
+   * The sink of a target, opened anew when its file was replaced or removed.
+   * @throws QueueError USAGE for a kind of target that is not known.
+   */
+  sink(target: string): Sink {
+    const open = this.#sinks.get(target);
+    if (open && !open.changed()) return open;
+    this.#drop(target);
+    const sink = openSink(target, {
+      busyTimeout: Math.min(this.#config.busyTimeout, MAX_BUSY_WAIT_MS),
+      exactlyOnce: this.#config.exactlyOnce,
+      allowAttach: this.#config.allowAttach,
+      // A database that has been there and is gone was moved away: making an empty one would fail every entry.
+      mustExist: this.#stats.databases.includes(target),
+      createDirectory: target === this.#config.database,
+    });
+    this.#sinks.set(target, sink);
+    return sink;
+  }
+
+  /** True when entries for the target are to be parked instead of tried. */
+  isDown(target: string): boolean {
+    return this.#outages.get(target)?.probing === false;
+  }
+
+  /** Keeps a name until the target is back. */
+  park(target: string, name: string): void {
+    this.#outages.get(target)?.parked.push(name);
+  }
+
+  get parked(): number {
+    let count = 0;
+    for (const outage of this.#outages.values()) count += outage.parked.length;
+    return count;
+  }
+
+  /** Milliseconds until some target is tried again; infinite when all work. */
+  untilNextTry(): number {
+    const times = [...this.#outages.values()].map((outage) => outage.until - performance.now());
+    return Math.max(0, Math.min(Number.POSITIVE_INFINITY, ...times));
+  }
+
+  /** Takes out up to `limit` parked names of every target whose pause is over: the next batch tries them. */
+  unparkDue(limit: number): string[] {
+    const names: string[] = [];
+    for (const outage of this.#outages.values()) {
+      if (outage.until > performance.now()) continue;
+      outage.probing = true;
+      names.push(...outage.parked.sort().splice(0, limit));
+    }
+    return names;
+  }
+
+  /** The database can't be used now: nothing is lost, nobody's retries are spent. */
+  failed(target: string, error: QueueError): void {
+    const outage = this.#outages.get(target) ?? { attempts: 0, until: 0, probing: false, parked: [] };
+    outage.until = performance.now() + backoff(outage.attempts);
+    outage.attempts += 1;
+    outage.probing = false;
+    this.#outages.set(target, outage);
+    this.#drop(target);
+    const known = this.#stats.outages[target];
+    if (known?.message === error.message) return;
+    this.#stats.outages[target] = { message: error.message, since: known?.since ?? new Date().toISOString() };
+    this.#log('warn', `waiting for the database: ${error.message}`);
+  }
+
+  /** The target has taken a batch. @returns the names that were parked for it. */
+  works(target: string): string[] {
+    if (!this.#stats.databases.includes(target)) this.#stats.databases.push(target);
+    const outage = this.#outages.get(target);
+    if (!outage) return [];
+    this.#outages.delete(target);
+    delete this.#stats.outages[target];
+    this.#log('info', `the database is back: ${target}`);
+    return outage.parked;
+  }
+
+  /** Forgets the parked names: pending/ is about to be listed anew. */
+  forgetParked(): void {
+    for (const outage of this.#outages.values()) outage.parked = [];
+  }
+
+  close(): void {
+    for (const target of [...this.#sinks.keys()]) this.#drop(target);
+  }
+
+  #drop(target: string): void {
+    this.#sinks.get(target)?.close();
+    this.#sinks.delete(target);
+  }
+}

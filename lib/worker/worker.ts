@@ -1,0 +1,273 @@
+/**
+ * The worker: applies a spool's entries to their databases, in order, exactly once.
+ *
+ * States
+ *   starting   take the lock (or leave: another worker has it), announce in worker.pid, recover what was left.
+ *   working    take a batch in order, write the manifest, apply, COMMIT, settle, remove the manifest; again.
+ *   waiting    nothing is ready: wait for an event, a due time or a poll.
+ *   outage     a database can't be used: its entries are put off, with backoff; others go on.
+ *   leaving    idle for QUEUE_IDLE_EXIT: take worker.pid and the start notes away, list pending/ once more; go on
+ *              if there is work, else free the lock. Producers publish before they look for a worker, the worker
+ *              looks after it said goodbye: no entry is stranded.
+ *   stopped    SIGTERM, SIGINT or the watchdog: the batch in hand is finished, processing/ is empty.
+ *
+ * A SIGKILL in any state costs nothing: see recover.ts.
+ */
+import { existsSync } from 'node:fs';
+import type { Config } from '../config.ts';
+import { messageOf, QueueError } from '../errors.ts';
+import { spoolIdentity } from '../spool/identity.ts';
+import { Journal } from '../spool/journal.ts';
+import { ensureSpool, type Spool } from '../spool/layout.ts';
+import { removeManifest } from '../spool/manifest.ts';
+import { raiseFloor } from '../spool/sequence.ts';
+import { readStats, writeStats } from '../spool/stats.ts';
+import { Backlog } from './backlog.ts';
+import { backoff } from './backoff.ts';
+import { applyBatch, buryOddNames, gone, takeBatch, type Work, type WorkerSummary } from './batch.ts';
+import { FilesThread } from './files-thread.ts';
+import type { WorkerLock } from './lock.ts';
+import type { Log } from './log.ts';
+import { announce, withdraw } from './presence.ts';
+import { NO_SUSPICION, recoverBatch, recoverOrphans, removeStaleTemporaries } from './recover.ts';
+import { clearStartNotes } from './start.ts';
+import { Targets } from './targets.ts';
+import { Watch } from './watchdog.ts';
+
+const TIDY_INTERVAL_MS = 30_000;
+const NOTE_INTERVAL_MS = 1000;
+/** With fewer entries ready the thread would start after they are done. */
+const FILES_THREAD_FROM = 1000;
+
+export interface WorkerOptions {
+  readonly spool: Spool;
+  readonly config: Config;
+  readonly log: Log;
+  /** Held by the caller until `run` has returned. */
+  readonly lock: WorkerLock;
+  /** Drain what is due now, then return. */
+  readonly once?: boolean;
+  /** A parent process starts the successor after a SIGKILL by the watchdog. */
+  readonly supervised?: boolean;
+}
+
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #work: Work;
+  #recovered = false;
+  #stopping = false;
+  /** Faults of the spool in a row. */
+  #faults = 0;
+  #tidiedAt = Number.NEGATIVE_INFINITY;
+  #notedAt = Number.NEGATIVE_INFINITY;
+  #notedFloor = 0;
+
+  /** @throws QueueError SPOOL_UNSAFE or SPOOL_UNWRITABLE, system errors when the journal can't be opened. */
+  constructor(options: WorkerOptions) {
+    const { spool, config, log } = options;
+    ensureSpool(spool);
+    const stats = { ...readStats(spool), outages: {} };
+    this.#options = options;
+    this.#work = {
+      spool,
+      config,
+      log,
+      stats,
+      identity: spoolIdentity(spool),
+      journal: Journal.open(spool),
+      targets: new Targets(config, stats, log),
+      backlog: new Backlog(spool, config),
+      summary: { applied: 0, duplicates: 0, failed: 0 },
+      unfinished: new Set(),
+      suspicion: NO_SUSPICION,
+      watch: undefined,
+      files: undefined,
+    };
+  }
+
+  /** Finishes the batch in hand and lets `run` return. */
+  stop(): void {
+    this.#stopping = true;
+    this.#work.backlog.interrupt();
+  }
+
+  /** Works until stopped, idle for QUEUE_IDLE_EXIT, or, with `once`, done. */
+  async run(): Promise<WorkerSummary> {
+    this.#arrive();
+    try {
+      await this.#loop();
+    } finally {
+      await this.#depart();
+    }
+    return this.#work.summary;
+  }
+
+  async #loop(): Promise<void> {
+    let busyAt = performance.now();
+    while (!this.#stopping && !this.#work.watch?.stopRequested) {
+      try {
+        if (this.#step()) {
+          busyAt = performance.now();
+          await this.#breathe();
+          continue;
+        }
+        await this.#dismiss();
+        this.#note();
+        if (this.#options.once && this.#isDrained()) return;
+        if (this.#isIdleSince(busyAt) && (await this.#leave())) return;
+      } catch (error) {
+        await this.#pauseAfter(error);
+        continue;
+      }
+      await this.#work.backlog.wait(this.#work.targets.untilNextTry());
+    }
+  }
+
+  /** One step of work. @returns false when there is nothing to do now. */
+  #step(): boolean {
+    const { backlog, targets, config, stats } = this.#work;
+    if (!this.#recovered) this.#recover();
+    this.#tidy();
+    backlog.putBack(targets.unparkDue(config.batchSize));
+    backlog.refill();
+    this.#hireFor(backlog.ready);
+    buryOddNames(this.#work);
+    const items = takeBatch(this.#work);
+    if (items.length > 0) {
+      applyBatch(this.#work, items);
+      this.#note();
+    }
+    this.#faults = 0;
+    delete stats.outages.spool;
+    return items.length > 0 || backlog.ready > 0;
+  }
+
+  /** Lets signals and file events in, and the other thread keep up: what leaves must fit in the journal's tail. */
+  async #breathe(): Promise<void> {
+    const { files, config } = this.#work;
+    do {
+      await new Promise((done) => setImmediate(done));
+      files?.check();
+    } while (files && files.leaving.size > 2 * config.batchSize);
+  }
+
+  /** A second thread pays only for a large backlog. */
+  #hireFor(ready: number): void {
+    this.#work.files?.check();
+    if (this.#work.files || ready < FILES_THREAD_FROM) return;
+    this.#work.files = new FilesThread(this.#work.spool, (name) => gone(this.#work, name));
+  }
+
+  /** Everything is in hand of no one: the last manifest may go. */
+  async #dismiss(): Promise<void> {
+    const { files, spool } = this.#work;
+    if (!files) return;
+    while (files.leaving.size > 0) {
+      files.check();
+      await new Promise((done) => setImmediate(done));
+    }
+    await files.end();
+    this.#work.files = undefined;
+    removeManifest(spool);
+  }
+
+  #recover(): void {
+    const { targets } = this.#work;
+    this.#work.suspicion = recoverBatch({ ...this.#work, sinkFor: (target) => targets.sink(target) });
+    this.#recovered = true;
+  }
+
+  #isDrained(): boolean {
+    const { unfinished, targets, backlog, stats, config, summary } = this.#work;
+    if (unfinished.size > 0) return false;
+    if (targets.parked === 0) return backlog.list() === 0;
+    const [outage] = Object.values(stats.outages);
+    if (!outage || Date.now() - Date.parse(outage.since) < config.busyTimeout) return false;
+    summary.outage = outage.message;
+    return true;
+  }
+
+  #isIdleSince(busyAt: number): boolean {
+    const { backlog, targets, config } = this.#work;
+    if (this.#options.once || backlog.putOff > 0 || targets.parked > 0) return false;
+    return performance.now() - busyAt >= config.idleExit * 1000;
+  }
+
+  #arrive(): void {
+    const { spool, config } = this.#work;
+    announce(spool);
+    this.#work.watch = new Watch(spool, {
+      statementTimeout: config.statementTimeout,
+      supervised: this.#options.supervised ?? false,
+    });
+  }
+
+  /** Says goodbye, then looks once more. @returns false when there is work after all. */
+  async #leave(): Promise<boolean> {
+    await this.#goodbye();
+    if (this.#work.backlog.list() === 0) return true;
+    this.#arrive();
+    return false;
+  }
+
+  /** The watchdog first: it would write worker.pid again. */
+  async #goodbye(): Promise<void> {
+    await this.#work.watch?.end();
+    this.#work.watch = undefined;
+    withdraw(this.#work.spool);
+    clearStartNotes(this.#work.spool);
+  }
+
+  async #depart(): Promise<void> {
+    const { backlog, targets, journal, log } = this.#work;
+    backlog.close();
+    targets.close();
+    journal.close();
+    try {
+      await this.#dismiss();
+      this.#note(true);
+      await this.#goodbye();
+    } catch (error) {
+      // The spool may have been removed under us, which is a reason to leave, not to crash.
+      log('warn', `leaving: ${messageOf(error)}`);
+    }
+  }
+
+  /** Writes down the counters and the sequence floor, at most once a second unless `always`. */
+  #note(always = false): void {
+    const { spool, stats, backlog } = this.#work;
+    const now = performance.now();
+    if (!always && now - this.#notedAt < NOTE_INTERVAL_MS) return;
+    this.#notedAt = now;
+    writeStats(spool, stats);
+    if (backlog.highest <= this.#notedFloor) return;
+    raiseFloor(spool, backlog.highest);
+    this.#notedFloor = backlog.highest;
+  }
+
+  #tidy(): void {
+    const { spool, config, log } = this.#work;
+    const now = performance.now();
+    if (now - this.#tidiedAt < TIDY_INTERVAL_MS) return;
+    this.#tidiedAt = now;
+    if (!this.#options.lock.isOurs()) throw new QueueError('WORKER', `${spool.lock} was removed or replaced`);
+    recoverOrphans(spool, config.processingTimeout * 1000, log);
+    removeStaleTemporaries(spool);
+  }
+
+  /** The spool, or a database during recovery, failed: what is in hand is in doubt, so recover it after a pause. */
+  async #pauseAfter(error: unknown): Promise<void> {
+    const { spool, backlog, targets, stats, log } = this.#work;
+    const isLockLost = error instanceof QueueError && error.code === 'WORKER';
+    if (isLockLost || !existsSync(spool.pending)) this.#stopping = true;
+    this.#recovered = false;
+    await this.#work.files?.end();
+    this.#work.files = undefined;
+    backlog.reset();
+    targets.forgetParked();
+    if (this.#faults === 0) log('error', messageOf(error));
+    stats.outages.spool ??= { message: messageOf(error), since: new Date().toISOString() };
+    await new Promise((done) => setTimeout(done, backoff(this.#faults)));
+    this.#faults += 1;
+  }
+}
