@@ -1,0 +1,148 @@
+/**
+ * The TypeScript producer. When `enqueue` returns, the entry is in the spool, or the database has it; when it
+ * throws, neither.
+ *
+ * Steps: check everything, publish (see spool/publish.ts), then see to it that a worker is there. A spool that is
+ * refused or can't be written turns the call into a direct write.
+ */
+import { type Config, databasePath, isUrl, loadConfig } from '../config.ts';
+import { messageOf, QueueError } from '../errors.ts';
+import {
+  checkEntry,
+  checkWellFormed,
+  DEFAULT_OPERATION,
+  DEFAULT_PRIORITY,
+  type Entry,
+  type Params,
+} from '../spool/entry.ts';
+import { ensureSpool, type Spool, spoolAt } from '../spool/layout.ts';
+import { publish } from '../spool/publish.ts';
+import { openLog } from '../worker/log.ts';
+import { ensureWorker } from '../worker/start.ts';
+import { writeDirect } from './load-direct.ts';
+
+export interface WriteRequest {
+  sql: string;
+  /** What the entry is called in statistics; default 'write'. */
+  operation?: string;
+  /** 1 (first) to 10 (last); default 5. */
+  priority?: number;
+  metadata?: Record<string, unknown>;
+  /** Bound to the statements' parameters: an object by name, an array by position. */
+  params?: Params;
+  /** Idempotency key: applied once for as long as the ledger of the database keeps it. */
+  id?: string;
+  /** Target database, when it is not the default. */
+  db?: string;
+  job?: string;
+  /** Not applied before then. */
+  notBefore?: Date;
+  /** Overrides QUEUE_DURABLE: fsync file and directory before return. */
+  durable?: boolean;
+}
+
+export interface WriteResult {
+  /** The entry's file name, or undefined after a direct write. */
+  name: string | undefined;
+  /** Why the spool was not used although it should have been. */
+  warning?: QueueError;
+}
+
+/** A spool and the configuration it is used with. */
+export interface Queue {
+  readonly config: Config;
+  readonly spool: Spool;
+  /** `enqueue` into this queue. */
+  enqueue(request: WriteRequest): WriteResult;
+}
+
+/**
+ * The queue that the environment names; touches nothing.
+ * @param env default the process's own; a bad value in it is taken as the default and noted in worker.log.
+ */
+export function openQueue(env: Readonly<Record<string, string | undefined>> = process.env): Queue {
+  const complaints: QueueError[] = [];
+  const config = loadConfig(env, (error) => complaints.push(error));
+  const spool = spoolAt(config.baseDir);
+  const tellLog = (): void => {
+    for (const error of complaints.splice(0))
+      openLog(spool)('warn', `${error.message}; the default is taken`);
+  };
+  return {
+    config,
+    spool,
+    enqueue: (request) => {
+      const result = write(config, spool, request);
+      tellLog();
+      return result;
+    },
+  };
+}
+
+let standard: Queue | undefined;
+
+/**
+ * Puts SQL into the queue that the environment named at the first call.
+ * @throws QueueError BAD_ENTRY for a bad request; ENTRY_FAILED or DATABASE when the spool could not be used and
+ *   the direct write failed.
+ */
+export function enqueue(request: WriteRequest): WriteResult {
+  standard ??= openQueue();
+  return standard.enqueue(request);
+}
+
+function write(config: Config, spool: Spool, request: WriteRequest): WriteResult {
+  const draft = draftOf(config, request);
+  if (!config.useQueue) {
+    if (draft.not_before !== undefined) throw needsQueue();
+    writeDirect(config, spool, draft);
+    return { name: undefined };
+  }
+  try {
+    ensureSpool(spool);
+    const onReset = (message: string): void => openLog(spool)('warn', message);
+    const name = publish(spool, draft, { durable: request.durable ?? config.durable, onReset });
+    ensureWorker(spool);
+    return { name };
+  } catch (error) {
+    if (!(error instanceof QueueError) || draft.not_before !== undefined) throw error;
+    return instead(config, spool, draft, error);
+  }
+}
+
+/** The spool did not take it: the database may. */
+function instead(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>, reason: QueueError): WriteResult {
+  try {
+    writeDirect(config, spool, draft);
+  } catch (error) {
+    if (!(error instanceof QueueError)) throw error;
+    const message = `${reason.message}; and directly: ${messageOf(error)}`;
+    throw new QueueError(error.code, message, { hint: reason.hint ?? error.hint ?? '', cause: error });
+  }
+  return { name: undefined, warning: reason };
+}
+
+function draftOf(config: Config, request: WriteRequest): Omit<Entry, 'seq'> {
+  const explicit = config.databaseIsExplicit && !isUrl(config.database) ? config.database : undefined;
+  const db = request.db === undefined ? explicit : databasePath(request.db, config.projectRoot);
+  const draft: Omit<Entry, 'seq'> = {
+    priority: request.priority ?? DEFAULT_PRIORITY,
+    operation: request.operation ?? DEFAULT_OPERATION,
+    sql: request.sql,
+    ...(request.params === undefined ? {} : { params: request.params }),
+    metadata: request.metadata ?? {},
+    created_at: new Date().toISOString(),
+    retries: 0,
+    ...(request.id === undefined ? {} : { id: request.id }),
+    ...(db === undefined ? {} : { db }),
+    ...(request.job === undefined ? {} : { job: request.job }),
+    ...(request.notBefore === undefined ? {} : { not_before: request.notBefore.toISOString() }),
+  };
+  checkEntry(draft as Entry);
+  checkWellFormed(draft, 'the entry');
+  return draft;
+}
+
+function needsQueue(): QueueError {
+  return new QueueError('USAGE', 'a delayed entry needs the queue, and USE_QUEUE is false');
+}

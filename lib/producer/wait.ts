@@ -1,0 +1,49 @@
+/** Waiting for an entry's fate: it leaves pending/ when it is applied, and stands in failed/ before it leaves. */
+import { existsSync, type FSWatcher, readFileSync, watch } from 'node:fs';
+import { join } from 'node:path';
+import type { EntryError } from '../spool/entry.ts';
+import type { Spool } from '../spool/layout.ts';
+
+export type Fate = { kind: 'applied' } | { kind: 'failed'; error: EntryError } | { kind: 'pending' };
+
+const POLL_MS = 20;
+
+/** @param seconds how long to wait; Infinity for ever. */
+export async function waitForEntry(spool: Spool, name: string, seconds: number): Promise<Fate> {
+  const path = join(spool.pending, name);
+  const deadline = performance.now() + seconds * 1000;
+  const changes = watch(spool.pending, { persistent: false });
+  // Polling goes on without events.
+  changes.on('error', () => {});
+  try {
+    while (existsSync(path)) {
+      if (performance.now() >= deadline) return { kind: 'pending' };
+      await change(changes);
+    }
+  } finally {
+    changes.close();
+  }
+  return fateOf(spool, name);
+}
+
+/** Resolves at the next event in the directory, or at the next poll. */
+function change(changes: FSWatcher): Promise<void> {
+  return new Promise((done) => {
+    const settle = (): void => {
+      clearTimeout(timer);
+      changes.off('change', settle);
+      done();
+    };
+    const timer = setTimeout(settle, POLL_MS);
+    changes.on('change', settle);
+  });
+}
+
+function fateOf(spool: Spool, name: string): Fate {
+  try {
+    const { error } = JSON.parse(readFileSync(join(spool.failed, name), 'utf8')) as { error: EntryError };
+    return { kind: 'failed', error };
+  } catch {
+    return { kind: 'applied' };
+  }
+}
