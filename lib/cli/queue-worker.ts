@@ -1,0 +1,130 @@
+/** queue-worker: runs, starts, stops and follows the worker. */
+import { existsSync } from 'node:fs';
+import { type Config, loadConfig } from '../config.ts';
+import { EXIT, QueueError } from '../errors.ts';
+import { ensureSpool, type Spool, spoolAt } from '../spool/layout.ts';
+import { runWorker, startWorker, superviseWorker, waitForDrain } from '../worker/control.ts';
+import { isFilesThread, runFilesThread } from '../worker/files-thread.ts';
+import { followLog, openLog, printLog } from '../worker/log.ts';
+import { livingWorker, stopWorker } from '../worker/presence.ts';
+import { isWatchdogThread, runWatchdog } from '../worker/watchdog.ts';
+import { parse, runCommand, usage } from './runner.ts';
+
+const help = `Usage: queue-worker [COMMAND | --once | --foreground]
+
+Applies the queue's entries to the database. Hooks start it when it is needed; it leaves when there has been
+nothing to do for QUEUE_IDLE_EXIT seconds.
+
+  start          starts a detached worker (also without any argument)
+  stop           finishes the batch in hand and stops it
+  restart        stop, then start
+  status         says whether one runs
+  logs           prints worker.log
+  follow         prints worker.log as it grows
+  --once         applies what is due now, here, and exits
+  --foreground   works here until Ctrl-C, with its log on the terminal
+  -h, --help
+
+Exit codes: 0 done (status: it runs), 1 not possible (status: none runs), 2 usage,
+3 --once: something failed, see queue-failed.
+
+Examples:
+  queue-worker --once && echo all applied
+  QUEUE_IDLE_EXIT=3600 queue-worker start
+`;
+
+const DRAIN_TIMEOUT_MS = 3_600_000;
+
+interface Here {
+  readonly config: Config;
+  readonly spool: Spool;
+  readonly once: boolean;
+  readonly foreground: boolean;
+  readonly supervised: boolean;
+}
+
+const commands: Record<string, (here: Here) => Promise<number> | number> = {
+  start,
+  stop,
+  restart: async (here) => {
+    await stop(here);
+    return start(here);
+  },
+  status,
+  logs: ({ spool }) => printLog(spool, say),
+  follow: ({ spool }) => followLog(spool, say),
+  run: beWorker,
+};
+
+if (isWatchdogThread()) runWatchdog();
+else if (isFilesThread()) runFilesThread();
+else void runCommand({ name: 'queue-worker', help, run: dispatch });
+
+function dispatch(args: string[]): Promise<number> | number {
+  const { values, positionals } = parse(args, {
+    once: { type: 'boolean', default: false },
+    foreground: { type: 'boolean', default: false },
+    supervised: { type: 'boolean', default: false },
+  });
+  const [name, ...surplus] = positionals;
+  if (surplus.length > 0) throw usage(`there are arguments too many: ${surplus.join(' ')}`);
+  if (values.once && values.foreground) throw usage('--once and --foreground exclude each other');
+  const config = loadConfig();
+  const here = { config, spool: spoolAt(config.baseDir), ...values };
+  if (name === undefined && (values.once || values.foreground)) return drainOrWork(here);
+  const command = Object.hasOwn(commands, name ?? 'start') ? commands[name ?? 'start'] : undefined;
+  if (!command) throw usage(`there is no command '${name}'`);
+  return command(here);
+}
+
+/** This process is the worker: what hooks, `start` and the supervisor run. */
+async function beWorker({ config, spool, once, foreground, supervised }: Here): Promise<number> {
+  const log = openLog(spool, foreground ? say : undefined);
+  ensureSpool(spool);
+  // A hook may have started it anywhere: that directory must not be kept busy, and a successor must find the project.
+  process.chdir(existsSync(config.projectRoot) ? config.projectRoot : spool.base);
+  const summary = await runWorker({ spool, config, log, once, supervised });
+  if (!once || !summary) return EXIT.ok;
+  say(`applied ${summary.applied}, duplicates ${summary.duplicates}, failed ${summary.failed}`);
+  if (summary.outage)
+    throw new QueueError('DATABASE', summary.outage, { hint: 'Nothing is lost; try again later.' });
+  return summary.failed > 0 ? EXIT.entryFailed : EXIT.ok;
+}
+
+async function drainOrWork({ spool, once }: Here): Promise<number> {
+  ensureSpool(spool);
+  const worker = livingWorker(spool);
+  if (!worker) return superviseWorker(spool, [once ? '--once' : '--foreground']);
+  if (!once)
+    throw new QueueError('WORKER', `a worker runs already (pid ${worker.pid})`, {
+      hint: 'queue-worker stop',
+    });
+  say(`a worker runs (pid ${worker.pid}); waiting for it to drain the queue`);
+  const failed = await waitForDrain(spool, DRAIN_TIMEOUT_MS);
+  if (!failed)
+    throw new QueueError('WORKER', 'the queue was not drained within an hour', { hint: 'queue-status' });
+  if (failed.length > 0) say(`failed: ${failed.join(' ')}`);
+  return failed.length > 0 ? EXIT.entryFailed : EXIT.ok;
+}
+
+async function start({ spool }: Here): Promise<number> {
+  const { worker, wasThere } = await startWorker(spool);
+  say(wasThere ? `a worker runs already (pid ${worker.pid})` : `worker started (pid ${worker.pid})`);
+  return EXIT.ok;
+}
+
+async function stop({ spool }: Here): Promise<number> {
+  const pid = await stopWorker(spool);
+  say(pid === undefined ? 'no worker runs' : `worker stopped (pid ${pid})`);
+  return EXIT.ok;
+}
+
+function status({ spool }: Here): number {
+  const worker = livingWorker(spool);
+  say(worker ? `a worker runs (pid ${worker.pid})` : 'no worker runs');
+  return worker ? EXIT.ok : EXIT.failure;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
