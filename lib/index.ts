@@ -1,6 +1,14 @@
 /** The TypeScript API. Everything exported here is documented where it is defined. */
 export { type Config, loadConfig } from './config.ts';
 export { type ErrorCode, EXIT, QueueError } from './errors.ts';
+export { type CleanupOptions, cleanUp, TASKS, type Task, type TaskReport } from './maintenance/cleanup.ts';
+export type { DatabaseHealth } from './maintenance/database-health.ts';
+export type { Finding } from './maintenance/findings.ts';
+export { type InitReport, initialize } from './maintenance/init.ts';
+export { findLetters, type Letter, readLetter, readLetters } from './maintenance/letters.ts';
+export { discardLetters, type Refusal, type RetryResult, retryLetters } from './maintenance/retry.ts';
+export { type OperationReport, readStatus, type StatusReport } from './maintenance/status.ts';
+export { verifyInstallation } from './maintenance/verify.ts';
 export { enqueue, openQueue, type Queue, type WriteRequest, type WriteResult } from './producer/enqueue.ts';
 export { type Fate, waitForEntry } from './producer/wait.ts';
 export type { Entry, EntryError, Params } from './spool/entry.ts';

@@ -1,0 +1,71 @@
+/** queue-cleanup: compresses, purges, recovers and tidies. */
+import { loadConfig } from '../config.ts';
+import { EXIT } from '../errors.ts';
+import { cleanUp, TASKS, type Task } from '../maintenance/cleanup.ts';
+import { printable } from '../maintenance/text.ts';
+import { spoolAt } from '../spool/layout.ts';
+import { printJson, printLines } from './output.ts';
+import { numberOption, parse, runCommand, usage } from './runner.ts';
+
+const help = `Usage: queue-cleanup [--archive] [--purge-failed] [--recover] [--hours N] [--dry-run] [--json]
+
+Without a task: all three, and it rotates logs and removes stale temporary files. It may run at any time.
+
+  --archive        compresses journal files not written to for 24 hours; never one that a worker may write to
+  --purge-failed   removes dead letters older than 168 hours
+  --recover        puts orphans in processing/, older than QUEUE_PROCESSING_TIMEOUT, back into the queue
+  --hours N        another age for --archive and --purge-failed
+  --dry-run        says what would be done and does nothing
+  --json           prints an object instead of a line a task
+  -h, --help
+
+Keys of --json: {dryRun, tasks: [{task (logs archive purge-failed recover temporaries), count, detail}]}
+
+Exit codes: 0 done, 1 not possible, 2 usage.
+
+Examples:
+  queue-cleanup --dry-run
+  queue-cleanup --archive --hours 1
+  queue-cleanup --purge-failed --hours 720
+`;
+
+const MAX_HOURS = 24 * 366 * 100;
+
+void runCommand({
+  name: 'queue-cleanup',
+  help,
+  run(args) {
+    const { values, positionals } = parse(args, {
+      archive: { type: 'boolean', default: false },
+      'purge-failed': { type: 'boolean', default: false },
+      recover: { type: 'boolean', default: false },
+      hours: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    });
+    if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
+    const hours =
+      values.hours === undefined
+        ? undefined
+        : numberOption('--hours', values.hours, { min: 0, max: MAX_HOURS });
+    const named = TASKS.filter((task) => values[task as keyof typeof values] === true);
+    if (hours !== undefined && named.length > 0 && !named.some(takesHours)) {
+      throw usage('--hours is for --archive and --purge-failed');
+    }
+    const config = loadConfig();
+    const spool = spoolAt(config.baseDir);
+    const dryRun = values['dry-run'];
+    const tasks = cleanUp(config, spool, { tasks: named.length > 0 ? named : TASKS, hours, dryRun });
+    if (values.json) printJson({ dryRun, tasks });
+    else if (tasks.length === 0) printLines([`there is no spool at ${printable(spool.base)}`]);
+    else
+      printLines(
+        tasks.map(({ task, detail }) => `${`${task}:`.padEnd(13)} ${dryRun ? '(dry run) ' : ''}${detail}`),
+      );
+    return EXIT.ok;
+  },
+});
+
+function takesHours(task: Task): boolean {
+  return task === 'archive' || task === 'purge-failed';
+}

@@ -1,0 +1,157 @@
+/**
+ * queue-status's page: the same text on a terminal, in a pipe and in --watch, apart from colour and width.
+ *
+ * A line is made of spans that are cut to the terminal's width before they are coloured, so that no line breaks and no
+ * escape sequence is cut in two.
+ */
+import type { DatabaseHealth } from './database-health.ts';
+import type { OperationReport, StatusReport } from './status.ts';
+import { table } from './table.ts';
+import { columnsOf, fit, formatBytes, formatMicros, formatSeconds, type Paint, printable } from './text.ts';
+
+type Format = Parameters<Paint>[0];
+type Span = string | readonly [Format, string];
+type Line = readonly Span[];
+
+export interface PageStyle {
+  readonly paint: Paint;
+  /** Terminal columns; Infinity in a pipe. */
+  readonly columns: number;
+}
+
+/** What --watch adds. */
+export interface Throughput {
+  /** Entries applied a second, lately. */
+  readonly perSecond: number;
+  /** One character a look. */
+  readonly sparkline: string;
+}
+
+const STATES: Readonly<Record<StatusReport['state'], readonly [Format, string]>> = {
+  absent: ['yellow', 'no spool'],
+  idle: ['green', 'idle'],
+  running: ['green', 'running'],
+  starting: ['green', 'starting'],
+  waiting: ['yellow', 'WAITING'],
+  stalled: ['red', 'STALLED'],
+  silent: ['red', 'STALLED'],
+};
+
+/** The page as lines, none wider than the style's columns. */
+export function renderPage(report: StatusReport, style: PageStyle, throughput?: Throughput): string[] {
+  const { statistics } = report;
+  const lines: Line[] = [
+    [['bold', 'Status: '], STATES[report.state], ` - ${printable(report.message)}`],
+    [`Spool:  ${printable(report.spool)}`],
+    [],
+    [['bold', 'Queue Depths:']],
+    ...depthLines(report),
+    [],
+    ...workerLines(report),
+    [],
+    [['bold', 'Statistics:']],
+    field('Enqueued', statistics.enqueued),
+    field('Processed', statistics.processed),
+    field('Failed', statistics.failed),
+    field('Retried', statistics.retried),
+    field('Duplicates', statistics.duplicates),
+    field('Direct', statistics.direct),
+    ...(throughput ? throughputLines(throughput, style.columns) : []),
+    [],
+    ...databaseLines(report.database),
+    ...complaintLines(report),
+    ...(report.operations ? operationLines(report.operations) : []),
+  ];
+  return lines.map((line) => paintLine(line, style));
+}
+
+function depthLines({ depths, oldest }: StatusReport): Line[] {
+  const age = oldest ? `  oldest: ${formatSeconds(oldest.ageSeconds)} (${printable(oldest.name)})` : '';
+  const failed: Span = depths.failed > 0 ? ['red', String(depths.failed)] : '0';
+  return [
+    [...field('Pending', depths.pending), ['dim', age]],
+    field('Processing', depths.processing),
+    field('Completed', depths.completed),
+    ['  Failed:      ', failed, ['dim', depths.failed > 0 ? '  see queue-failed list' : '']],
+  ];
+}
+
+function workerLines({ worker }: StatusReport): Line[] {
+  if (!worker) return [[['bold', 'Worker:'], ' none']];
+  const since = worker.since === null ? 'unknown' : `${worker.since} (${ageOf(worker.since)})`;
+  return [
+    [['bold', 'Worker:']],
+    field('PID', worker.pid),
+    field('Since', since),
+    field('Heartbeat', `${worker.heartbeatAgeSeconds} s ago`),
+  ];
+}
+
+/** The newest are at the right end: what does not fit is left out at the other. */
+function throughputLines({ perSecond, sparkline }: Throughput, columns: number): Line[] {
+  const shown = sparkline.slice(-Math.max(1, Math.min(columns, sparkline.length + 2) - 2));
+  return [[], [['bold', 'Throughput: '], `${Math.round(perSecond)} entries/s`], ['  ', ['cyan', shown]]];
+}
+
+function databaseLines(database: DatabaseHealth): Line[] {
+  const { state } = database;
+  const format: Format =
+    state === 'ok' || state === 'remote' ? 'green' : state === 'faulty' ? 'red' : 'yellow';
+  const advice = state === 'missing' ? ' - the first batch or queue-init makes it' : '';
+  const detail = database.message === null ? advice : ` - ${printable(database.message)}`;
+  const lines: Line[] = [
+    [['bold', 'Database: '], [format, state], detail],
+    [`  ${printable(database.path)}`],
+  ];
+  if (database.size !== null) {
+    const mode = database.journalMode === null ? '' : `, journal mode ${database.journalMode}`;
+    lines.push([`  ${formatBytes(database.size)}, WAL ${formatBytes(database.walSize)}${mode}`]);
+  }
+  return lines;
+}
+
+function complaintLines({ complaints, log, outages, state }: StatusReport): Line[] {
+  const lines: Line[] = [];
+  if (state !== 'waiting') {
+    for (const { message } of outages) lines.push([['yellow', `  last outage: ${printable(message)}`]]);
+  }
+  for (const { time, level, message } of complaints) {
+    lines.push([`  ${time} `, [level === 'error' ? 'red' : 'yellow', level], ` ${printable(message)}`]);
+  }
+  return lines.length === 0 ? [] : [[], [['bold', 'Last complaints: '], `see ${printable(log)}`], ...lines];
+}
+
+function operationLines(operations: readonly OperationReport[]): Line[] {
+  const rows = operations.map((own) => [
+    fit(printable(own.operation), 40),
+    String(own.count),
+    own.count === 0 ? '-' : formatMicros(own.meanMicros),
+    own.count === 0 ? '-' : formatMicros(own.p95Micros),
+    String(own.failed),
+  ]);
+  if (rows.length === 0) return [[], [['bold', 'Operations:'], ' none yet']];
+  const [head = '', ...body] = table(['Operation', 'Count', 'Mean', 'p95', 'Failed'], rows, 'lrrrr');
+  return [[], [['bold', head]], ...body.map((line) => [line])];
+}
+
+function field(name: string, value: string | number): Line {
+  return [`  ${`${name}:`.padEnd(12)} ${value}`];
+}
+
+function paintLine(line: Line, { paint, columns }: PageStyle): string {
+  let left = columns;
+  let painted = '';
+  for (const span of line) {
+    const [format, text] = typeof span === 'string' ? [undefined, span] : span;
+    if (text === '' || left < 1) continue;
+    const cut = fit(text, left);
+    left -= columnsOf(cut);
+    painted += format === undefined ? cut : paint(format, cut);
+    if (cut !== text) break;
+  }
+  return painted;
+}
+
+function ageOf(time: string): string {
+  return formatSeconds((Date.now() - Date.parse(time)) / 1000);
+}
