@@ -193,7 +193,7 @@ test('no room to write, in an entry, at COMMIT, or in an entry that runs alone',
   skip: !canLimit(),
 }, (t) => {
   const { self } = fixture(t);
-  // Files of 8 MB at most, a page cache of 16 MB: 40 MB fail in the statement, 12 MB at COMMIT.
+  // Files of 8 MB at most, a page cache of 16 MB: 40 MB fail in the statement, 9 MB at COMMIT.
   const script = `
     import { openSink, SinkOutage } from '${ROOT}/lib/sink/sink.ts';
     process.on('SIGXFSZ', () => {});
@@ -207,11 +207,11 @@ test('no room to write, in an entry, at COMMIT, or in an entry that runs alone',
         console.log(error instanceof SinkOutage, error.reason, error.duringEntry);
       }
     };
-    for (const size of [40, 12]) {
+    for (const size of [40, 9]) {
       sink.begin();
       attempt(() => sink.apply(entry("INSERT INTO t VALUES('neighbour')"), 'neighbour').kind);
       attempt(() => sink.apply(rows(size), 'big').kind);
-      if (size === 12) attempt(() => sink.commit());
+      if (size === 9) attempt(() => sink.commit());
     }
     attempt(() => sink.applyAlone(rows(40), 'big').kind);
     sink.close();`;

@@ -69,12 +69,24 @@ function dispatch(args: string[]): Promise<number> | number {
   const [name, ...surplus] = positionals;
   if (surplus.length > 0) throw usage(`there are arguments too many: ${surplus.join(' ')}`);
   if (values.once && values.foreground) throw usage('--once and --foreground exclude each other');
-  const config = loadConfig();
+  const config = name === 'run' ? configOfHook() : loadConfig();
   const here = { config, spool: spoolAt(config.baseDir), ...values };
   if (name === undefined && (values.once || values.foreground)) return drainOrWork(here);
   const command = Object.hasOwn(commands, name ?? 'start') ? commands[name ?? 'start'] : undefined;
   if (!command) throw usage(`there is no command '${name}'`);
   return command(here);
+}
+
+/**
+ * Whoever starts a worker for a hook can't be told of a bad variable: a worker that refused it would leave the
+ * entries where they are without a word. As on the hook's own path, the default is taken and the log told.
+ */
+function configOfHook(): Config {
+  const complaints: string[] = [];
+  const config = loadConfig(process.env, (error) => complaints.push(error.message));
+  const log = openLog(spoolAt(config.baseDir));
+  for (const complaint of complaints) log('warn', `${complaint}; the default is taken`);
+  return config;
 }
 
 /** This process is the worker: what hooks, `start` and the supervisor run. */
@@ -83,6 +95,7 @@ async function beWorker({ config, spool, once, foreground, supervised }: Here): 
   ensureSpool(spool);
   // A hook may have started it anywhere: that directory must not be kept busy, and a successor must find the project.
   process.chdir(existsSync(config.projectRoot) ? config.projectRoot : spool.base);
+  process.env.CLAUDE_PROJECT_DIR = config.projectRoot;
   const summary = await runWorker({ spool, config, log, once, supervised });
   if (!once || !summary) return EXIT.ok;
   say(`applied ${summary.applied}, duplicates ${summary.duplicates}, failed ${summary.failed}`);
@@ -91,7 +104,8 @@ async function beWorker({ config, spool, once, foreground, supervised }: Here): 
   return summary.failed > 0 ? EXIT.entryFailed : EXIT.ok;
 }
 
-async function drainOrWork({ spool, once }: Here): Promise<number> {
+async function drainOrWork(here: Here): Promise<number> {
+  const { spool, once } = here;
   ensureSpool(spool);
   const worker = livingWorker(spool);
   if (!worker) return superviseWorker(spool, [once ? '--once' : '--foreground']);
@@ -101,6 +115,7 @@ async function drainOrWork({ spool, once }: Here): Promise<number> {
     });
   say(`a worker runs (pid ${worker.pid}); waiting for it to drain the queue`);
   const failed = await waitForDrain(spool, DRAIN_TIMEOUT_MS);
+  if (failed === 'left') return drainOrWork(here);
   if (!failed)
     throw new QueueError('WORKER', 'the queue was not drained within an hour', { hint: 'queue-status' });
   if (failed.length > 0) say(`failed: ${failed.join(' ')}`);

@@ -1,6 +1,7 @@
 /** Waiting for an entry's fate: it leaves pending/ when it is applied, and stands in failed/ before it leaves. */
 import { existsSync, type FSWatcher, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '../errors.ts';
 import type { EntryError } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 
@@ -12,30 +13,38 @@ const POLL_MS = 20;
 export async function waitForEntry(spool: Spool, name: string, seconds: number): Promise<Fate> {
   const path = join(spool.pending, name);
   const deadline = performance.now() + seconds * 1000;
-  const changes = watch(spool.pending, { persistent: false });
-  // Polling goes on without events.
-  changes.on('error', () => {});
+  const changes = watchIfPossible(spool.pending);
   try {
     while (existsSync(path)) {
       if (performance.now() >= deadline) return { kind: 'pending' };
       await change(changes);
     }
   } finally {
-    changes.close();
+    changes?.close();
   }
   return fateOf(spool, name);
 }
 
+/** No inotify instance may be left, or none be had on this file system: polling goes on without events. */
+function watchIfPossible(directory: string): FSWatcher | undefined {
+  try {
+    return watch(directory, { persistent: false }).on('error', () => {});
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
 /** Resolves at the next event in the directory, or at the next poll. */
-function change(changes: FSWatcher): Promise<void> {
+function change(changes: FSWatcher | undefined): Promise<void> {
   return new Promise((done) => {
     const settle = (): void => {
       clearTimeout(timer);
-      changes.off('change', settle);
+      changes?.off('change', settle);
       done();
     };
     const timer = setTimeout(settle, POLL_MS);
-    changes.on('change', settle);
+    changes?.on('change', settle);
   });
 }
 

@@ -186,17 +186,17 @@ function exactParams(text: string): Params {
 }
 
 function firstBadByte(bytes: Buffer): number {
+  // A good prefix may end inside a character, so one counts as good when up to 3 bytes less of it are.
+  const cutOf = (end: number): number =>
+    [0, 1, 2, 3].findIndex((cut) => isUtf8(bytes.subarray(0, Math.max(0, end - cut))));
   let low = 0;
-  let high = bytes.length;
-  // A prefix may end inside a character, so a prefix counts as good when some cut of up to 3 bytes is.
-  const good = (end: number): boolean =>
-    [0, 1, 2, 3].some((cut) => isUtf8(bytes.subarray(0, Math.max(0, end - cut))));
+  let high = bytes.length + 3;
   while (low + 1 < high) {
     const middle = (low + high) >> 1;
-    if (good(middle)) low = middle;
-    else high = middle;
+    if (cutOf(middle) === -1) high = middle;
+    else low = middle;
   }
-  return low;
+  return low - cutOf(low);
 }
 
 function bad(what: string): QueueError {

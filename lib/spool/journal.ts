@@ -162,7 +162,8 @@ function readTail(spool: Spool): string[] {
       const { size } = fstatSync(fd);
       const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
       readSync(fd, bytes, 0, bytes.length, size - bytes.length);
-      lines.push(...bytes.toString('utf8').split('\n'));
+      // One by one: spreading as many into push() as short lines fit in overflows the stack.
+      for (const line of bytes.toString('utf8').split('\n')) lines.push(line);
     } finally {
       closeSync(fd);
     }

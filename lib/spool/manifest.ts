@@ -26,11 +26,17 @@ export interface Manifest {
 /** The manifest's name in processing/; anything else there is an orphan. */
 export const MANIFEST_FILE = 'batch';
 
+/**
+ * Replaces the manifest. By unlink and create: truncating a file that has just been written makes ext4 flush it to
+ * disk, which cost a tenth of a large drain. A crash in between leaves none, as if this batch had not begun; what
+ * the last one had in hand was applied, which its ledger rows tell.
+ */
 export function writeManifest(spool: Spool, manifest: Manifest): void {
   const names = new Set(manifest.names);
   const others = manifest.suspects.filter((name) => !names.has(name)).map((name) => `?${name}`);
   const text = [`deaths=${manifest.deaths}`, ...manifest.names, ...others, ''].join('\n');
-  writeFileSync(join(spool.processing, MANIFEST_FILE), text, { mode: FILE_MODE });
+  removeManifest(spool);
+  writeFileSync(join(spool.processing, MANIFEST_FILE), text, { mode: FILE_MODE, flag: 'wx' });
 }
 
 /** The manifest left behind, or undefined. Torn lines are dropped: their entries are in pending/ all the same. */

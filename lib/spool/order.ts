@@ -74,7 +74,8 @@ export class Lanes {
     const names: string[] = [];
     for (const lane of this.#lanes) {
       if (names.length >= count) break;
-      names.push(...lane.names.slice(lane.head, lane.head + count - names.length));
+      const end = Math.min(lane.names.length, lane.head + count - names.length);
+      for (let at = lane.head; at < end; at++) names.push(lane.names[at] as string);
     }
     return names;
   }

@@ -1,8 +1,9 @@
 /**
  * The worker's counters, in stats.json: since the spool was created, per operation too.
  *
- * Written by the worker after every batch (by rename: a reader sees the old or the new), read by anyone. They are
- * statistics, not accounts: a SIGKILL may lose the count of one batch; the ledger and the journal never do.
+ * Written by the worker once a second while it works and when it has nothing more to do (by rename: a reader sees the
+ * old or the new), read by anyone. They are statistics, not accounts: a SIGKILL may lose the counts of a second; the
+ * ledger and the journal never lose an entry.
  */
 import { readFileSync, statSync } from 'node:fs';
 import type { Spool } from './layout.ts';

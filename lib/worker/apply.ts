@@ -112,7 +112,9 @@ export function applyItems(sink: Sink, items: readonly Item[], options: ApplyOpt
   } catch (error) {
     if (!(error instanceof SinkOutage)) throw error;
     if (running) options.leave();
-    return running ? { consumed, outage: error, culprit: running } : { consumed, outage: error };
+    return running && error.duringEntry
+      ? { consumed, outage: error, culprit: running }
+      : { consumed, outage: error };
   }
 }
 

@@ -166,7 +166,7 @@ export class Backlog {
     // What has no entry's name has no place in the order: it is put off to now, and taken to be buried.
     const odd = fresh.filter((name) => !isEntryName(name));
     this.#lanes.add(odd.length === 0 ? fresh : fresh.filter(isEntryName));
-    this.#oddNames.push(...odd);
+    for (const name of odd) this.#oddNames.push(name);
     return fresh.length;
   }
 

@@ -6,7 +6,7 @@
  * or put back because its batch ended before it.
  */
 import type { Config } from '../config.ts';
-import { messageOf } from '../errors.ts';
+import { codeOf, messageOf } from '../errors.ts';
 import { type Sink, SinkOutage } from '../sink/sink.ts';
 import { buryFile } from '../spool/deadletter.ts';
 import type { EntryError } from '../spool/entry.ts';
@@ -95,7 +95,8 @@ export function takeBatch(work: Work): Item[] {
         throw new Error(intake.message);
     }
   }
-  work.files?.readAhead(backlog.peek(limit));
+  // The batch that comes next was asked for last time; this asks for the one behind it.
+  work.files?.readAhead(backlog.peek(2 * limit));
   return items;
 }
 
@@ -213,7 +214,7 @@ function settleAll(work: Work, results: readonly Result[]): void {
 
 /** Without a ledger an entry that is found again would be applied again, so then it must be gone at once. */
 function remove(work: Work, names: readonly string[]): void {
-  if (work.files && work.config.exactlyOnce) return work.files.unlink(names);
+  if (work.files && !work.files.isBehind && work.config.exactlyOnce) return work.files.unlink(names);
   for (const name of names) {
     unlinkIfThere(`${work.spool.pending}/${name}`);
     gone(work, name);
@@ -231,14 +232,23 @@ export function gone(work: Work, name: string): void {
   if (suspects.delete(name) && suspects.size === 0) work.suspicion = NO_SUSPICION;
 }
 
+/** What can't be moved (a mount point, an immutable file) stays and stays known: this worker looks at it no more. */
 function bury(work: Work, name: string, error: EntryError): void {
-  buryFile(work.spool, name, error);
+  try {
+    buryFile(work.spool, name, error);
+    work.log('error', `${name} is in failed/: ${error.message}`);
+    gone(work, name);
+  } catch (failure) {
+    if (codeOf(failure) === 'ENOENT') return gone(work, name);
+    if (!IMMOVABLE.has(codeOf(failure) ?? '')) throw failure;
+    work.log('error', `${name} stays in pending/: ${error.message}; ${messageOf(failure)}`);
+  }
   countFailed(work.stats, NO_OPERATION);
   work.summary.failed += 1;
-  work.log('error', `${name} is in failed/: ${error.message}`);
-  gone(work, name);
 }
 
+/** What rename(2) says of the one file; other codes speak of the spool. */
+const IMMOVABLE = new Set(['EBUSY', 'EPERM', 'EACCES']);
 /** What has no operation, because it could not be read, is counted under this name. */
 const NO_OPERATION = '(unreadable)';
 

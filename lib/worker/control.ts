@@ -37,8 +37,11 @@ export async function runWorker(options: RunOptions): Promise<WorkerSummary | un
   if (!lock) return undefined;
   try {
     const worker = new Worker({ ...options, lock });
+    let isStopping = false;
     const stop = (signal: string): void => {
-      options.log('info', `${signal}: finishing the batch in hand`);
+      // From a terminal it comes twice: to this process and through its supervisor.
+      if (!isStopping) options.log('info', `${signal}: finishing the batch in hand`);
+      isStopping = true;
       worker.stop();
     };
     process.on('SIGTERM', stop);
@@ -80,14 +83,13 @@ export async function superviseWorker(spool: Spool, args: readonly string[]): Pr
     });
     const forward = (signal: NodeJS.Signals): boolean => child.kill(signal);
     process.on('SIGTERM', forward);
-    // From a terminal the child gets its own SIGINT.
-    process.on('SIGINT', ignore);
+    process.on('SIGINT', forward);
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done, fail) => {
       child.on('error', fail);
       child.on('exit', (exitCode, exitSignal) => done([exitCode, exitSignal]));
     });
     process.off('SIGTERM', forward);
-    process.off('SIGINT', ignore);
+    process.off('SIGINT', forward);
     if (child.pid !== undefined && takeRestartRequest(spool, child.pid)) {
       restarted = true;
       continue;
@@ -100,13 +102,19 @@ export async function superviseWorker(spool: Spool, args: readonly string[]): Pr
 
 /**
  * With a worker already running, waits until it has dealt with everything that is in pending/ now.
- * @returns the names that ended in failed/.
+ * @returns the names that ended in failed/; 'left' when the worker left before it was done.
  */
-export async function waitForDrain(spool: Spool, timeoutMs: number): Promise<string[] | undefined> {
+export async function waitForDrain(
+  spool: Spool,
+  timeoutMs: number,
+): Promise<string[] | 'left' | undefined> {
   const names = readdirSync(spool.pending);
   const isGone = (name: string): boolean => !existsSync(join(spool.pending, name));
-  const done = await pollFor(timeoutMs, () => names.every(isGone));
-  return done ? names.filter((name) => existsSync(join(spool.failed, name))) : undefined;
+  const end = await pollFor(timeoutMs, () => {
+    if (names.every(isGone)) return 'done';
+    return livingWorker(spool) ? undefined : 'left';
+  });
+  return end === 'done' ? names.filter((name) => existsSync(join(spool.failed, name))) : end;
 }
 
 async function acquireLock(spool: Spool): Promise<WorkerLock | undefined> {
@@ -129,5 +137,3 @@ async function pollFor<T>(timeoutMs: number, look: () => T | undefined | false):
     await new Promise((done) => setTimeout(done, LOOK_MS));
   }
 }
-
-function ignore(): void {}

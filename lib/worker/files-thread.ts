@@ -14,6 +14,9 @@ import type { Spool } from '../spool/layout.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
 import { readEntryFile } from '../spool/read.ts';
 
+/** What is leaving must fit in the journal's tail, where recovery looks for it. */
+const MAX_LEAVING = 1000;
+
 interface ThreadData {
   readonly role: 'files';
   readonly pending: string;
@@ -34,19 +37,20 @@ interface Report {
 export class FilesThread {
   readonly #thread: Thread;
   readonly #texts = new Map<string, string>();
-  /** Asked for and not here yet. */
+  /** Asked for and not taken yet. */
   readonly #asked = new Set<string>();
   /** Settled names that may still stand in pending/. */
   readonly leaving = new Set<string>();
   #error: string | undefined;
+  #onReport: () => void = () => {};
 
   /** @param onGone called for each name that has left pending/. */
   constructor(spool: Spool, onGone: (name: string) => void) {
     const data: ThreadData = { role: 'files', pending: spool.pending };
     this.#thread = new Thread(executablePath('queue-worker'), { workerData: data });
-    this.#thread.unref();
     this.#thread.on('error', (error) => {
       this.#error = messageOf(error);
+      this.#onReport();
     });
     this.#thread.on('message', ({ texts = [], unlinked = [], error }: Report) => {
       this.#error ??= error;
@@ -55,6 +59,7 @@ export class FilesThread {
         this.leaving.delete(name);
         onGone(name);
       }
+      this.#onReport();
     });
   }
 
@@ -73,10 +78,22 @@ export class FilesThread {
     return text;
   }
 
+  /** True when it has so much to unlink that the main thread is the quicker one. */
+  get isBehind(): boolean {
+    return this.leaving.size > MAX_LEAVING;
+  }
+
   /** Unlinks settled entries; until that is done they are in `leaving`. */
   unlink(names: readonly string[]): void {
     for (const name of names) this.leaving.add(name);
     this.#thread.postMessage({ unlink: names } satisfies Order);
+  }
+
+  /** Resolves when the thread has done some more of what it was asked, or has died. Only while something is asked. */
+  report(): Promise<void> {
+    return new Promise((done) => {
+      this.#onReport = done;
+    });
   }
 
   /** @throws Error when the thread could not unlink or has died: recovery then finds what is left. */

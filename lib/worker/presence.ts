@@ -49,7 +49,8 @@ export function readPresence(spool: Spool): Presence | undefined {
 /** The living worker, or undefined. Cheap: a producer asks after every entry. */
 export function livingWorker(spool: Spool): Presence | undefined {
   const presence = readPresence(spool);
-  if (!presence || !isRunning(presence.pid)) return undefined;
+  // Not only a signal 0: in a container without an init, a killed worker stays a zombie.
+  if (!presence || !isSameProcess(presence)) return undefined;
   return Math.abs(Date.now() / 1000 - presence.heartbeat) < HEARTBEAT_MAX_AGE_S ? presence : undefined;
 }
 

@@ -6,10 +6,10 @@
  * the worker, so batches are halved until the suspects are settled, and an entry that was alone in hand at
  * MAX_DEATHS deaths is buried. Everything here can be interrupted and done again.
  */
-import { lstatSync, readdirSync } from 'node:fs';
+import { type Stats as FileStats, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../errors.ts';
-import type { Sink } from '../sink/sink.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import { type Sink, SinkOutage } from '../sink/sink.ts';
 import { buryEntry, buryFile } from '../spool/deadletter.ts';
 import { isEntryName } from '../spool/entry.ts';
 import type { Journal } from '../spool/journal.ts';
@@ -70,16 +70,30 @@ export function recoverOrphans(spool: Spool, minAgeMs: number, log: Log): number
     const path = join(spool.processing, name);
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (!stat || Date.now() - stat.mtimeMs < minAgeMs) continue;
-    if (stat.isFile() && isEntryName(name) && moveNew(path, join(spool.pending, name))) {
-      log('info', `the orphan ${name} is back in pending/`);
-    } else {
-      const message = 'it was found in processing/ and can not go back to pending/';
-      buryFile(spool, name, { code: 'BAD_ENTRY', message, at: new Date().toISOString() }, spool.processing);
-      log('warn', `${name}: ${message}; it is in failed/`);
+    try {
+      recoverOrphan(spool, name, stat, log);
+      moved += 1;
+    } catch (error) {
+      // One that can't be moved must not keep the worker from its work.
+      if (codeOf(error) === undefined) throw error;
+      log('warn', `${name} stays in processing/: ${messageOf(error)}`);
     }
-    moved += 1;
   }
   return moved;
+}
+
+function recoverOrphan(spool: Spool, name: string, stat: FileStats, log: Log): void {
+  if (
+    stat.isFile() &&
+    isEntryName(name) &&
+    moveNew(join(spool.processing, name), join(spool.pending, name))
+  ) {
+    log('info', `the orphan ${name} is back in pending/`);
+    return;
+  }
+  const message = 'it was found in processing/ and can not go back to pending/';
+  buryFile(spool, name, { code: 'BAD_ENTRY', message, at: new Date().toISOString() }, spool.processing);
+  log('warn', `${name}: ${message}; it is in failed/`);
 }
 
 /** Temporary files that a killed process left in .tmp. @returns their names. */
@@ -107,10 +121,20 @@ function appliedNames(context: RecoveryContext, items: readonly Item[]): Set<str
   const names = new Set<string>();
   for (const target of new Set(items.map((item) => item.target))) {
     const own = items.filter((item) => item.target === target);
-    const keys = context.sinkFor(target).applied(own.map((item) => item.key));
+    const keys = sinkOf(context, target)?.applied(own.map((item) => item.key)) ?? new Set();
     for (const item of own) if (keys.has(item.key)) names.add(item.name);
   }
   return names;
+}
+
+/** undefined for a target that can be none: nothing was applied there, and its entries are about to be buried. */
+function sinkOf(context: RecoveryContext, target: string): Sink | undefined {
+  try {
+    return context.sinkFor(target);
+  } catch (error) {
+    if (error instanceof SinkOutage) throw error;
+    return undefined;
+  }
 }
 
 function finishApplied(context: RecoveryContext, items: readonly Item[], applied: ReadonlySet<string>): void {

@@ -80,7 +80,7 @@ export class Targets {
     for (const outage of this.#outages.values()) {
       if (outage.until > performance.now()) continue;
       outage.probing = true;
-      names.push(...outage.parked.sort().splice(0, limit));
+      for (const name of outage.parked.sort().splice(0, limit)) names.push(name);
     }
     return names;
   }

@@ -15,7 +15,7 @@
  */
 import { existsSync } from 'node:fs';
 import type { Config } from '../config.ts';
-import { messageOf, QueueError } from '../errors.ts';
+import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { spoolIdentity } from '../spool/identity.ts';
 import { Journal } from '../spool/journal.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
@@ -35,7 +35,9 @@ import { Targets } from './targets.ts';
 import { Watch } from './watchdog.ts';
 
 const TIDY_INTERVAL_MS = 30_000;
+/** How often the counters are written while there is work, and when it is done. */
 const NOTE_INTERVAL_MS = 1000;
+const NOTE_WHEN_IDLE_MS = 100;
 /** With fewer entries ready the thread would start after they are done. */
 const FILES_THREAD_FROM = 1000;
 
@@ -60,6 +62,7 @@ export class Worker {
   #faults = 0;
   #tidiedAt = Number.NEGATIVE_INFINITY;
   #notedAt = Number.NEGATIVE_INFINITY;
+  #notedText = '';
   #notedFloor = 0;
 
   /** @throws QueueError SPOOL_UNSAFE or SPOOL_UNWRITABLE, system errors when the journal can't be opened. */
@@ -108,11 +111,12 @@ export class Worker {
       try {
         if (this.#step()) {
           busyAt = performance.now();
-          await this.#breathe();
+          // Lets signals, file events and the other thread's reports in.
+          await new Promise((done) => setImmediate(done));
           continue;
         }
         await this.#dismiss();
-        this.#note();
+        this.#note(NOTE_WHEN_IDLE_MS);
         if (this.#options.once && this.#isDrained()) return;
         if (this.#isIdleSince(busyAt) && (await this.#leave())) return;
       } catch (error) {
@@ -142,15 +146,6 @@ export class Worker {
     return items.length > 0 || backlog.ready > 0;
   }
 
-  /** Lets signals and file events in, and the other thread keep up: what leaves must fit in the journal's tail. */
-  async #breathe(): Promise<void> {
-    const { files, config } = this.#work;
-    do {
-      await new Promise((done) => setImmediate(done));
-      files?.check();
-    } while (files && files.leaving.size > 2 * config.batchSize);
-  }
-
   /** A second thread pays only for a large backlog. */
   #hireFor(ready: number): void {
     this.#work.files?.check();
@@ -163,8 +158,8 @@ export class Worker {
     const { files, spool } = this.#work;
     if (!files) return;
     while (files.leaving.size > 0) {
+      await files.report();
       files.check();
-      await new Promise((done) => setImmediate(done));
     }
     await files.end();
     this.#work.files = undefined;
@@ -225,7 +220,7 @@ export class Worker {
     journal.close();
     try {
       await this.#dismiss();
-      this.#note(true);
+      this.#note(0);
       await this.#goodbye();
     } catch (error) {
       // The spool may have been removed under us, which is a reason to leave, not to crash.
@@ -233,16 +228,27 @@ export class Worker {
     }
   }
 
-  /** Writes down the counters and the sequence floor, at most once a second unless `always`. */
-  #note(always = false): void {
+  /** Writes down the counters and the sequence floor, unless that was done in the last `interval` milliseconds. */
+  #note(interval = NOTE_INTERVAL_MS): void {
     const { spool, stats, backlog } = this.#work;
     const now = performance.now();
-    if (!always && now - this.#notedAt < NOTE_INTERVAL_MS) return;
+    if (now - this.#notedAt < interval) return;
     this.#notedAt = now;
-    writeStats(spool, stats);
+    const text = JSON.stringify(stats);
+    if (text !== this.#notedText) writeStats(spool, stats);
+    this.#notedText = text;
     if (backlog.highest <= this.#notedFloor) return;
     raiseFloor(spool, backlog.highest);
     this.#notedFloor = backlog.highest;
+  }
+
+  /** Where the spool has just failed, noting it may fail as well; the log has it. */
+  #tryToNote(): void {
+    try {
+      this.#note();
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+    }
   }
 
   #tidy(): void {
@@ -267,6 +273,7 @@ export class Worker {
     targets.forgetParked();
     if (this.#faults === 0) log('error', messageOf(error));
     stats.outages.spool ??= { message: messageOf(error), since: new Date().toISOString() };
+    this.#tryToNote();
     await new Promise((done) => setTimeout(done, backoff(this.#faults)));
     this.#faults += 1;
   }

@@ -30,7 +30,7 @@ export interface Project {
   readonly db: string;
   /** The environment every command of this project runs with. */
   readonly env: Record<string, string>;
-  /** Runs an executable of dist/ (or any command with a slash) and waits for it. */
+  /** Runs an executable of dist/ (queue-...) or any other command and waits for it. */
   run(command: string, args?: readonly string[], options?: RunOptions): Promise<Result>;
   /** Runs a bash script with the library sourced; `$1`... are `args`. */
   bash(script: string, args?: readonly string[], options?: RunOptions): Promise<Result>;
@@ -64,7 +64,7 @@ export function project(t: TestContext, env: Record<string, string> = {}): Proje
       ...env,
     },
     run: (command, args = [], options = {}) =>
-      execute(command.includes('/') ? command : join(DIST, command), args, self, options),
+      execute(command.startsWith('queue-') ? join(DIST, command) : command, args, self, options),
     bash: (script, args = [], options = {}) =>
       execute('bash', ['-c', `. "${QUEUE_LIB}"\n${script}`, 'test', ...args], self, options),
     rows: (sql, ...params) => {
