@@ -5,14 +5,14 @@
  *
  * Built as dist/direct.cjs and loaded on demand (load-direct.ts): producers that only spool carry no SQL engine.
  */
-import { appendFileSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import { type ErrorCode, messageOf, QueueError } from '../errors.ts';
 import { openSink } from '../sink/sink.ts';
 import { type Entry, entryName, serializeEntry } from '../spool/entry.ts';
 import { ledgerKey, spoolIdentity } from '../spool/identity.ts';
 import { appendDirect } from '../spool/journal.ts';
-import { checkSpool, FILE_MODE, type Spool } from '../spool/layout.ts';
+import { checkSpool, type Spool } from '../spool/layout.ts';
+import { appendOwnFile } from '../spool/publish.ts';
 import { nowMicros } from '../spool/sequence.ts';
 
 /** Why a direct write failed; plain data, because errors of another bundle are of another class. */
@@ -71,7 +71,7 @@ function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): DirectF
 /** The database has the entry already: a spool that is full now costs its journal line, not the write. */
 function record(spool: Spool, entry: Entry, name: string, key: string): void {
   try {
-    appendFileSync(spool.direct, '.', { mode: FILE_MODE });
+    appendOwnFile(spool.direct, '.');
     const appliedAt = new Date().toISOString();
     appendDirect(spool, { text: serializeEntry(entry), name, key, appliedAt });
   } catch (error) {

@@ -48,6 +48,8 @@ export interface WriteResult {
   warning?: QueueError;
 }
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 /** A spool and the configuration it is used with. */
 export interface Queue {
   readonly config: Config;
@@ -60,7 +62,7 @@ export interface Queue {
  * The queue that the environment names; touches nothing.
  * @param env default the process's own; a bad value in it is taken as the default and noted in worker.log.
  */
-export function openQueue(env: Readonly<Record<string, string | undefined>> = process.env): Queue {
+export function openQueue(env: Env = process.env): Queue {
   const complaints: QueueError[] = [];
   const config = loadConfig(env, (error) => complaints.push(error));
   const spool = spoolAt(config.baseDir);
@@ -72,7 +74,9 @@ export function openQueue(env: Readonly<Record<string, string | undefined>> = pr
     config,
     spool,
     enqueue: (request) => {
-      const result = write(config, spool, request);
+      // The worker is to work for this project, wherever this process has gone in the meantime.
+      const envOfWorker = () => ({ ...env, CLAUDE_PROJECT_DIR: config.projectRoot });
+      const result = write(config, spool, request, envOfWorker);
       tellLog();
       return result;
     },
@@ -91,7 +95,7 @@ export function enqueue(request: WriteRequest): WriteResult {
   return standard.enqueue(request);
 }
 
-function write(config: Config, spool: Spool, request: WriteRequest): WriteResult {
+function write(config: Config, spool: Spool, request: WriteRequest, envOfWorker: () => Env): WriteResult {
   const draft = draftOf(config, request);
   if (!config.useQueue) {
     if (draft.not_before !== undefined) throw needsQueue();
@@ -102,7 +106,7 @@ function write(config: Config, spool: Spool, request: WriteRequest): WriteResult
     ensureSpool(spool);
     const onReset = (message: string): void => openLog(spool)('warn', message);
     const name = publish(spool, draft, { durable: request.durable ?? config.durable, onReset });
-    ensureWorker(spool);
+    ensureWorker(spool, envOfWorker);
     return { name };
   } catch (error) {
     if (!(error instanceof QueueError) || draft.not_before !== undefined) throw error;

@@ -1,9 +1,10 @@
 /** Waiting for an entry's fate: it leaves pending/ when it is applied, and stands in failed/ before it leaves. */
-import { existsSync, type FSWatcher, readFileSync, watch } from 'node:fs';
+import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../errors.ts';
 import type { EntryError } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
+import { readOwnFile } from '../spool/read.ts';
 
 export type Fate = { kind: 'applied' } | { kind: 'failed'; error: EntryError } | { kind: 'pending' };
 
@@ -50,7 +51,9 @@ function change(changes: FSWatcher | undefined): Promise<void> {
 
 function fateOf(spool: Spool, name: string): Fate {
   try {
-    const { error } = JSON.parse(readFileSync(join(spool.failed, name), 'utf8')) as { error: EntryError };
+    const { error } = JSON.parse(readOwnFile(join(spool.failed, name))?.toString() ?? '') as {
+      error: EntryError;
+    };
     return { kind: 'failed', error };
   } catch {
     return { kind: 'applied' };

@@ -93,11 +93,14 @@ export class Journal {
   }
 }
 
-/** Appends one line from a process that is not the worker (a direct write): one write(2) with O_APPEND. */
+/**
+ * Appends one line from a process that is not the worker (a direct write): one write(2) with O_APPEND. A torn line
+ * that a killed worker left is ended first: cutting it off is the worker's, who may be writing it.
+ */
 export function appendDirect(spool: Spool, line: JournalLine): void {
-  const fd = openSync(currentJournal(spool), 'a', FILE_MODE);
+  const fd = openSync(currentJournal(spool), 'a+', FILE_MODE);
   try {
-    writeAll(fd, Buffer.from(formatLine(line)));
+    writeAll(fd, Buffer.from(`${endsInNewline(fd) ? '' : '\n'}${formatLine(line)}`));
     fdatasyncSync(fd);
   } finally {
     closeSync(fd);
@@ -142,14 +145,19 @@ function oneLine(text: string): string {
   return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_match, string: string | undefined) => string ?? '');
 }
 
-/** The `name` of a journal line; it stands near the end, in front of key and applied_at. */
+/** What `formatLine` adds. An entry can't hold it in a string, where quotes are escaped, nor at its end. */
+const END_OF_LINE = /"name":("(?:[^"\\]|\\.)*"),"key":"(?:[^"\\]|\\.)*","applied_at":"[^"]*"\}$/;
+
+/** The `name` of a journal line. Its beginning may be missing, where an entry is larger than what is read. */
 function nameOfLine(line: string): string | undefined {
-  try {
-    const { name } = JSON.parse(line) as { name?: unknown };
-    return typeof name === 'string' ? name : undefined;
-  } catch {
-    return undefined;
-  }
+  const name = END_OF_LINE.exec(line)?.[1];
+  return name === undefined ? undefined : (JSON.parse(name) as string);
+}
+
+function endsInNewline(fd: number): boolean {
+  const { size } = fstatSync(fd);
+  const last = Buffer.alloc(1);
+  return size === 0 || (readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
 }
 
 function readTail(spool: Spool): string[] {

@@ -8,12 +8,12 @@
  *
  * Format: `deaths=N`, then one name a line; suspects that are not in hand are prefixed with `?`.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../errors.ts';
 import { isEntryName } from './entry.ts';
 import { FILE_MODE, type Spool } from './layout.ts';
 import { unlinkIfThere } from './publish.ts';
+import { readOwnFile } from './read.ts';
 
 export interface Manifest {
   /** How many workers have died with just this one entry in hand; 0 while there are several. */
@@ -41,13 +41,8 @@ export function writeManifest(spool: Spool, manifest: Manifest): void {
 
 /** The manifest left behind, or undefined. Torn lines are dropped: their entries are in pending/ all the same. */
 export function readManifest(spool: Spool): Manifest | undefined {
-  let text: string;
-  try {
-    text = readFileSync(join(spool.processing, MANIFEST_FILE), 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = readOwnFile(join(spool.processing, MANIFEST_FILE))?.toString();
+  if (text === undefined) return undefined;
   const lines = text.split('\n');
   const doubted = lines.filter((line) => line.startsWith('?')).map((line) => line.slice(1));
   const deaths = Number(/^deaths=(\d+)$/.exec(lines[0] ?? '')?.[1] ?? 0);

@@ -1,7 +1,7 @@
 /**
  * Publishing: how an entry gets into pending/ whole or not at all.
  *
- * Steps: write in .tmp, check that all bytes are there, link(2) into pending/, unlink the temporary name. A crash
+ * Steps: write all bytes in .tmp, link(2) into pending/, unlink the temporary name. A crash
  * before the link leaves a file in .tmp that nobody reads; after it, the entry is in. With `durable` the file and
  * the directory are fsynced before success is reported. link, not rename: a rename would overwrite.
  */
@@ -15,6 +15,7 @@ import {
   renameSync,
   statSync,
   unlinkSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
@@ -23,6 +24,9 @@ import { type Entry, entryName, serializeEntry } from './entry.ts';
 import { FILE_MODE, type Spool } from './layout.ts';
 import { nextSequence, sequenceAfterTie } from './sequence.ts';
 
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+const APPEND =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const MAX_TIES = 1000;
 /** What link(2) says on file systems without hard links. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
@@ -69,19 +73,13 @@ export function publishAs(spool: Spool, name: string, text: string, durable: boo
 }
 
 /**
- * Creates `path` with `text`, whole or not at all, by way of `.tmp/temporaryName`.
+ * Creates `path` with `text`, whole or not at all, by way of a file in .tmp.
  * @returns false when `path` is there already.
  */
-export function linkNew(
-  spool: Spool,
-  temporaryName: string,
-  path: string,
-  text: string,
-  durable = false,
-): boolean {
-  const temporary = join(spool.tmp, temporaryName);
+export function linkNew(spool: Spool, name: string, path: string, text: string, durable = false): boolean {
+  const temporary = join(spool.tmp, `${name}.${process.pid}`);
   try {
-    writeChecked(temporary, text, durable);
+    writeNew(temporary, text, durable);
     return linkOrCopy(temporary, path);
   } finally {
     unlinkIfThere(temporary);
@@ -102,10 +100,20 @@ export function moveNew(from: string, to: string): boolean {
 export function replaceFile(spool: Spool, path: string, text: string): void {
   const temporary = join(spool.tmp, `${process.pid}-${performance.now()}`);
   try {
-    writeChecked(temporary, text, false);
+    writeChecked(temporary, text);
     renameSync(temporary, path);
   } finally {
     unlinkIfThere(temporary);
+  }
+}
+
+/** Appends in one write(2), creating the file; a FIFO or symlink in its place is refused (ENXIO, ELOOP). */
+export function appendOwnFile(path: string, text: string): void {
+  const fd = openSync(path, APPEND, FILE_MODE);
+  try {
+    writeSync(fd, text);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -118,9 +126,21 @@ export function unlinkIfThere(path: string): void {
   }
 }
 
+/** link(2) makes it atomic afterwards: write-file-atomic's second name and its rename would only cost. */
+function writeNew(path: string, text: string, durable: boolean): void {
+  const fd = openSync(path, NEW_FILE, FILE_MODE);
+  try {
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    if (durable) fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** write-file-atomic ignores a short write (a nearly full disk), so the size is checked. */
-function writeChecked(path: string, text: string, durable: boolean): void {
-  writeFileAtomic.sync(path, text, { mode: FILE_MODE, fsync: durable });
+function writeChecked(path: string, text: string): void {
+  writeFileAtomic.sync(path, text, { mode: FILE_MODE, fsync: false });
   const expected = Buffer.byteLength(text);
   const size = statSync(path).size;
   if (size !== expected) throw new Error(`only ${size} of ${expected} bytes were written: the disk is full`);

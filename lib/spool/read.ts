@@ -39,6 +39,17 @@ export function readEntryFile(path: string): FileRead {
   }
 }
 
+/**
+ * The bytes of one of the spool's own small files.
+ * @returns undefined when it is not there, or is something else than a file (a planted FIFO must hang no one).
+ * @throws system errors (EIO, EMFILE).
+ */
+export function readOwnFile(path: string): Buffer | undefined {
+  const read = readEntryFile(path);
+  if (read.kind === 'fault') throw Object.assign(new Error(read.message), { code: read.code });
+  return read.kind === 'bytes' ? Buffer.from(read.bytes) : undefined;
+}
+
 function readRest(fd: number): FileRead {
   const what = kindOf(fd);
   if (what) return { kind: 'odd', why: `is ${what}, not a file` };

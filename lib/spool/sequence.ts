@@ -5,7 +5,19 @@
  * The lock is waited for at most LOCK_WAIT_MS: a killed holder may cost a tie in the order between processes,
  * never a blocked hook; names are claimed with link(2), so a tie never costs an entry.
  */
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  lutimesSync,
+  openSync,
+  readSync,
+  realpathSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import lockfile from 'proper-lockfile';
 import { codeOf } from '../errors.ts';
 import { FILE_MODE, type Spool } from './layout.ts';
@@ -111,13 +123,38 @@ function writeFloor(fd: number, micros: number): void {
   writeSync(fd, `${String(micros).padStart(DIGITS, '0')}\n`, 0);
 }
 
-/** Locks `path` (proper-lockfile: a directory beside it) or gives up after LOCK_WAIT_MS; returns the release. */
+/**
+ * The lock is made as a symlink instead of a directory: as atomic, and it costs a tenth where freeing a directory's
+ * block is slow. A directory that an older writer left is removed as one.
+ */
+const LOCK_FS = {
+  mkdirSync: (path: string): void => symlinkSync('lock', path),
+  rmdirSync: (path: string): void => {
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      if (!IS_DIRECTORY.has(codeOf(error) ?? '')) throw error;
+      rmdirSync(path);
+    }
+  },
+  statSync: lstatSync,
+  utimesSync: lutimesSync,
+  realpathSync,
+};
+const IS_DIRECTORY = new Set(['EISDIR', 'EPERM']);
+
+/** Locks `path` (proper-lockfile: a name beside it) or gives up after LOCK_WAIT_MS; returns the release. */
 function lockBriefly(path: string): () => void {
   const deadline = performance.now() + LOCK_WAIT_MS;
   for (;;) {
     try {
       // By default a lost lock throws from a timer and kills the process; the number is ours either way.
-      const release = lockfile.lockSync(path, { realpath: false, stale: 2000, onCompromised: () => {} });
+      const release = lockfile.lockSync(path, {
+        fs: LOCK_FS,
+        realpath: false,
+        stale: 2000,
+        onCompromised: () => {},
+      });
       return () => ignoring(release);
     } catch (error) {
       if (codeOf(error) !== 'ELOCKED') throw error;

@@ -5,9 +5,10 @@
  * old or the new), read by anyone. They are statistics, not accounts: a SIGKILL may lose the counts of a second; the
  * ledger and the journal never lose an entry.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Spool } from './layout.ts';
 import { replaceFile } from './publish.ts';
+import { readOwnFile } from './read.ts';
 
 export interface OperationStats {
   count: number;
@@ -43,7 +44,7 @@ export function emptyStats(): Stats {
 /** The counters as last written; a missing or damaged file counts from nothing. */
 export function readStats(spool: Spool): Stats {
   try {
-    const value = JSON.parse(readFileSync(spool.stats, 'utf8')) as Partial<Stats>;
+    const value = JSON.parse(readOwnFile(spool.stats)?.toString() ?? '{}') as Partial<Stats>;
     return { ...emptyStats(), ...value };
   } catch {
     return emptyStats();

@@ -104,10 +104,7 @@ export async function superviseWorker(spool: Spool, args: readonly string[]): Pr
  * With a worker already running, waits until it has dealt with everything that is in pending/ now.
  * @returns the names that ended in failed/; 'left' when the worker left before it was done.
  */
-export async function waitForDrain(
-  spool: Spool,
-  timeoutMs: number,
-): Promise<string[] | 'left' | undefined> {
+export async function waitForDrain(spool: Spool, timeoutMs: number): Promise<string[] | 'left' | undefined> {
   const names = readdirSync(spool.pending);
   const isGone = (name: string): boolean => !existsSync(join(spool.pending, name));
   const end = await pollFor(timeoutMs, () => {

@@ -5,7 +5,6 @@
  * throws: a full disk must not stop the worker that would free it.
  */
 import {
-  appendFileSync,
   closeSync,
   existsSync,
   openSync,
@@ -16,7 +15,8 @@ import {
   watchFile,
 } from 'node:fs';
 import { QueueError } from '../errors.ts';
-import { FILE_MODE, type Spool } from '../spool/layout.ts';
+import type { Spool } from '../spool/layout.ts';
+import { appendOwnFile } from '../spool/publish.ts';
 
 export type Level = 'info' | 'warn' | 'error';
 export type Log = (level: Level, message: string) => void;
@@ -30,7 +30,7 @@ export function openLog(spool: Spool, echo?: (line: string) => void): Log {
     echo?.(line);
     try {
       rotateLog(spool);
-      appendFileSync(spool.log, `${line}\n`, { mode: FILE_MODE });
+      appendOwnFile(spool.log, `${line}\n`);
     } catch {}
   };
 }

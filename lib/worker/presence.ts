@@ -9,9 +9,11 @@ import { readFileSync } from 'node:fs';
 import { codeOf, QueueError } from '../errors.ts';
 import type { Spool } from '../spool/layout.ts';
 import { replaceFile, unlinkIfThere } from '../spool/publish.ts';
+import { readOwnFile } from '../spool/read.ts';
 
 export const HEARTBEAT_INTERVAL_MS = 5000;
 const HEARTBEAT_MAX_AGE_S = 30;
+const ZOMBIE = -1;
 
 export interface Presence {
   readonly pid: number;
@@ -34,12 +36,7 @@ export function withdraw(spool: Spool): void {
 
 /** What worker.pid says, true or not. */
 export function readPresence(spool: Spool): Presence | undefined {
-  let text: string;
-  try {
-    text = readFileSync(spool.pidFile, 'latin1');
-  } catch {
-    return undefined;
-  }
+  const text = readOwnFile(spool.pidFile)?.toString('latin1') ?? '';
   const match = /^(\d{1,10}) (\d+) (\d+)\n/.exec(text);
   return match
     ? { pid: Number(match[1]), startTime: Number(match[2]), heartbeat: Number(match[3]) }
@@ -49,8 +46,9 @@ export function readPresence(spool: Spool): Presence | undefined {
 /** The living worker, or undefined. Cheap: a producer asks after every entry. */
 export function livingWorker(spool: Spool): Presence | undefined {
   const presence = readPresence(spool);
-  // Not only a signal 0: in a container without an init, a killed worker stays a zombie.
-  if (!presence || !isSameProcess(presence)) return undefined;
+  if (!presence || !isRunning(presence.pid)) return undefined;
+  // A zombie takes a signal 0, and in a container without an init a killed worker stays one.
+  if (startTimeOf(presence.pid) === ZOMBIE) return undefined;
   return Math.abs(Date.now() / 1000 - presence.heartbeat) < HEARTBEAT_MAX_AGE_S ? presence : undefined;
 }
 
@@ -97,13 +95,13 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)); 0 where there is none. */
+/** Field 22 of /proc/PID/stat (proc(5)); 0 where there is none, ZOMBIE for a process that has ended. */
 function startTimeOf(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command name in field 2 may hold anything, even `)`; fields 3.. follow the last one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? -1 : Number(fields[19]);
+    return fields[0] === 'Z' ? ZOMBIE : Number(fields[19]);
   } catch {
     return 0;
   }

@@ -15,25 +15,28 @@ import { livingWorker } from './presence.ts';
 const START_INTERVAL_S = 5;
 const NOTE = /^start-\d+$/;
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 /**
  * Starts a worker if none is alive and none was started in the last 5 s. Returns at once; never throws, for the
  * entry is in the spool already: what goes wrong stands in worker.log.
+ * @param envOf the environment to start it with, which names its project and database.
  */
-export function ensureWorker(spool: Spool): void {
+export function ensureWorker(spool: Spool, envOf: () => Env = () => process.env): void {
   try {
     if (livingWorker(spool) || !noteStart(spool)) return;
-    spawnWorker(spool);
+    spawnWorker(spool, envOf());
   } catch (error) {
     openLog(spool)('error', `the worker can't be started: ${messageOf(error)}`);
   }
 }
 
 /** Starts a detached worker: own session, no descriptor of ours, reparented as soon as we exit. */
-export function spawnWorker(spool: Spool): void {
+export function spawnWorker(spool: Spool, env: Env = process.env): void {
   const child = spawn(process.execPath, [executablePath('queue-worker'), 'run'], {
     detached: true,
     stdio: 'ignore',
-    env: { ...process.env, QUEUE_BASE_DIR: spool.base },
+    env: { ...env, QUEUE_BASE_DIR: spool.base },
   });
   child.on('error', (error) => openLog(spool)('error', `the worker can't be started: ${error.message}`));
   child.unref();

@@ -39,7 +39,7 @@ const TIDY_INTERVAL_MS = 30_000;
 const NOTE_INTERVAL_MS = 1000;
 const NOTE_WHEN_IDLE_MS = 100;
 /** With fewer entries ready the thread would start after they are done. */
-const FILES_THREAD_FROM = 1000;
+const FILES_THREAD_FROM = 5000;
 
 export interface WorkerOptions {
   readonly spool: Spool;
