@@ -1,0 +1,52 @@
+/** What README.md shows is run, and its tables are what the program does. */
+import assert from 'node:assert/strict';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { BOOLEANS, NUMBERS } from '../lib/config.ts';
+import { project, ROOT, waitFor } from './support/project.ts';
+
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+
+test('the hook in the README works when pasted', async (t) => {
+  const self = project(t);
+  const block = /```bash\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+  const hook = join(self.dir, 'hook.sh');
+  writeFileSync(hook, block.replace('/path/to/hookspool', ROOT));
+  chmodSync(hook, 0o755);
+  const payload = '{"tool_name":"Bash","tool_input":{"command":"echo \\"it\'s\\" \\\\ é, ok"}}\n';
+  const result = await self.run(hook, [], { input: payload });
+  assert.deepEqual(result, { code: 0, signal: null, stdout: '', stderr: '' });
+  const rows = await waitFor('the row', () => {
+    try {
+      const found = self.rows('SELECT tool, payload FROM events');
+      return found.length > 0 && found;
+    } catch {
+      return undefined;
+    }
+  });
+  assert.deepEqual(rows, [{ tool: 'Bash', payload }]);
+});
+
+test('the table of variables gives every variable with its default', () => {
+  const defaults = new Map(
+    [...readme.matchAll(/^\| `([A-Z_]+)` \| `([^`]*)` \|/gm)].map((m) => [m[1], m[2]]),
+  );
+  for (const [name, rule] of Object.entries(NUMBERS))
+    assert.equal(defaults.get(name), String(rule.fallback), name);
+  for (const [name, value] of Object.entries(BOOLEANS)) assert.equal(defaults.get(name), String(value), name);
+});
+
+test('every executable of package.json is in the README, and has a --help that names it', async (t) => {
+  const self = project(t);
+  const { bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    bin: Record<string, string>;
+  };
+  for (const name of Object.keys(bin)) {
+    assert.match(readme, new RegExp(`^\\| \`${name}\` \\|`, 'm'));
+    const help = await self.run(name, ['--help']);
+    assert.equal(help.code, 0, name);
+    assert.match(help.stdout, new RegExp(`Usage: ${name}`));
+    assert.match(help.stdout, /Examples?:/);
+  }
+});
