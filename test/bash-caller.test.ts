@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -11,9 +11,9 @@ import { DIST, project, QUEUE_LIB, ROOT } from './support/project.ts';
 
 /** Prints everything about a shell that a function could change. `_queue_` names are ours to keep. */
 const STATE = `state() {
-  set -o; shopt; umask; trap -p; alias; declare -F; hash 2>/dev/null
+  set -o; builtin shopt; builtin umask; trap -p; alias; declare -F; hash 2>/dev/null
   (declare -p) | (command grep -vE '^declare -[-a-zA-Z]+ (_queue_[a-z_]*|_|BASHPID|EPOCH[A-Z]*|SRANDOM|RANDOM|SECONDS|LINENO|PIPESTATUS|FUNCNAME|BASH_[A-Z]*|COMP_WORDBREAKS)(=|$)')
-  declare -p BASH_REMATCH PWD IFS 2>/dev/null || :; pwd || :; for ((n = 0; n < 99; n++)); do if [[ -L /proc/$$/fd/$n ]]; then echo "fd $n"; fi; done; unset n
+  declare -p BASH_REMATCH PWD IFS 2>/dev/null || :; builtin pwd || :; for ((n = 0; n < 99; n++)); do if [[ -L /proc/$$/fd/$n ]]; then echo "fd $n"; fi; done; unset n
 }`;
 
 /** What a caller may have done before it writes. */
@@ -44,7 +44,7 @@ const CALLERS: Record<string, string> = {
   'a DEBUG, an ERR and an EXIT trap':
     "set -E; trap 'echo debugged >&2' DEBUG; trap 'echo failed >&2' ERR; trap ':' EXIT; trap - DEBUG",
   'functions named like builtins':
-    'for f in printf read kill mapfile umask exec export test type eval pwd; do builtin eval "$f() { echo \\"$f was called\\" >&2; return 1; }"; done',
+    'for f in printf read kill mapfile umask exec export test type pwd shopt; do builtin eval "$f() { echo $f >>$CLAUDE_PROJECT_DIR/called; return 1; }"; done',
   'a umask of 0': 'umask 0',
   'a umask of 0777': 'umask 0777',
   'a used BASH_REMATCH': '[[ abc =~ (b)(c) ]]',
@@ -59,6 +59,7 @@ for (const [what, setup] of Object.entries(CALLERS)) {
   test(`a caller with ${what}`, async (t) => {
     const self = project(t);
     fakeWorker(self);
+    writeFileSync(join(self.spool, '.seq'), '1700000000000000\n');
     const script = `${STATE}
 ${setup}
 state >"$1/state" 2>/dev/null || :
@@ -71,7 +72,8 @@ command cmp -s "$1/before" "$1/after" || command diff "$1/before" "$1/after"`;
     const result = await self.bash(script, [self.dir]);
     assert.equal(result.stdout, '', 'the difference between before and after');
     assert.equal(result.code, 0);
-    assert.doesNotMatch(result.stderr, /was called|failed|queue/);
+    assert.doesNotMatch(result.stderr, /failed|queue/);
+    assert.equal(existsSync(join(self.dir, 'called')), false, 'a function of the caller was called');
     assert.deepEqual(
       spooled(self).map(({ entry }) => [entry.sql, entry.operation, entry.priority, entry.params]),
       [

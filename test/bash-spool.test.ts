@@ -268,6 +268,10 @@ test("settings that are Node's business hand over, with the exit code of Node", 
     const script = `${setting}; QUEUE_NODE=${node.path}; set -o pipefail; queue_db_write 'SELECT 1' op 05 '{"a":[1]}' 'x=1 2'`;
     const result = await self.bash(script);
     assert.deepEqual([result.code, result.stdout, result.stderr], [1, '', ''], setting);
+    assert.ok(
+      node.calls().some(({ env }) => env.includes(setting)),
+      setting,
+    );
   }
   for (const { args, input } of node.calls()) {
     assert.deepEqual(args.slice(1), ['--args0']);
@@ -289,6 +293,14 @@ test("settings that are Node's business hand over, with the exit code of Node", 
     await self.bash(`${setting}; queue_db_write 'SELECT 1'`);
   }
   assert.equal(spooled(self).length, 4);
+});
+
+test('Node may leave without reading what it was given', async (t) => {
+  const self = project(t);
+  const script = `set -o pipefail; queue_read_stdin v; USE_QUEUE=false queue_db_write "SELECT '$v'"`;
+  const env = { QUEUE_NODE: '/bin/true' };
+  const result = await self.bash(script, [], { env, input: 'x'.repeat(500_000) });
+  assert.deepEqual([result.code, result.stderr], [0, '']);
 });
 
 test('an exit code of Node that says nothing counts as 1', async (t) => {
@@ -386,7 +398,7 @@ test('the worker is started in a session of its own, reparented, with nothing in
   );
   chmodSync(stub, 0o755);
   // What a worker must not hold: descriptors with one digit and with two, and the pipes of its hook.
-  const script = `exec 7</dev/zero 42</dev/zero; export BASH_ENV=$1/evil; echo 'exec 9</dev/zero' >"$BASH_ENV"
+  const script = `exec 7</dev/zero 42</dev/zero; export BASH_ENV=$1/evil; echo 'touch "$CLAUDE_PROJECT_DIR/read"' >"$BASH_ENV"
 queue_db_write "SELECT 1"; queue_db_write "SELECT 2"; ps -o sid= -p $$`;
   const result = await self.bash(script, [self.dir], { env: { QUEUE_NODE: stub } });
   assert.deepEqual([result.code, result.stderr], [0, '']);
@@ -407,6 +419,7 @@ queue_db_write "SELECT 1"; queue_db_write "SELECT 2"; ps -o sid= -p $$`;
     const held = readdirSync(`/proc/${pid}/fd`).map((fd) => `${fd} ${readlinkSync(`/proc/${pid}/fd/${fd}`)}`);
     assert.deepEqual(held.sort(), ['0 /dev/null', '1 /dev/null', '2 /dev/null']);
     assert.equal(self.names('.tmp').length, 1, 'one start for two writes');
+    assert.equal(existsSync(join(self.dir, 'read')), false, 'BASH_ENV was read');
   } finally {
     process.kill(Number(pid), 'SIGKILL');
   }

@@ -32,8 +32,8 @@ export function spooled(self: Project): Spooled[] {
 export interface Listener {
   /** For QUEUE_NODE. */
   readonly path: string;
-  /** What each start was given: its arguments, and its standard input cut at NUL. */
-  calls(): { args: string[]; input: string[] }[];
+  /** What each start was given: its arguments, its standard input cut at NUL, its environment. */
+  calls(): { args: string[]; input: string[]; env: string[] }[];
 }
 
 /** A program that stands in for Node: it writes down what it is given and exits with `code`. */
@@ -45,6 +45,7 @@ export function listeningNode(self: Project, code = 0): Listener {
 call=$(mktemp -d ${directory}/call.XXXXXX)
 cat >"$call/input"
 printf '%s\\0' "$@" >"$call/args"
+env -0 >"$call/env"
 : >"$call/done"
 exit ${code}
 `;
@@ -59,6 +60,7 @@ exit ${code}
         .map((name) => ({
           args: cut(join(directory, name, 'args')),
           input: cut(join(directory, name, 'input')),
+          env: cut(join(directory, name, 'env')),
         })),
   };
 }

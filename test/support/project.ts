@@ -92,11 +92,15 @@ export function project(t: TestContext, env: Record<string, string> = {}): Proje
 }
 
 /** Waits until `condition` holds (returns something truthy) and returns that; fails after `seconds`. */
-export async function waitFor<T>(what: string, condition: () => T | Promise<T>, seconds = 60): Promise<T> {
+export async function waitFor<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  seconds = 60,
+): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const value = await condition();
-    if (value) return value;
+    if (value) return value as Exclude<T, undefined | null | false | 0 | ''>;
     if (Date.now() > deadline) throw new Error(`waited ${seconds} s in vain for: ${what}`);
     await new Promise((done) => setTimeout(done, 10));
   }

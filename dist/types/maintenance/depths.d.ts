@@ -1,0 +1,18 @@
+import type { Spool } from '../spool/layout.js';
+export interface Depths {
+    /** Entries waiting, those in hand not counted. */
+    readonly pending: number;
+    /** Entries of the batch in hand that still stand in pending/, and orphans in processing/. */
+    readonly processing: number;
+    readonly failed: number;
+    /** Files in processing/ that are no manifest. */
+    readonly orphans: number;
+    /** The oldest name in pending/ over all priorities, and the microseconds since 1970 in it. */
+    readonly oldest: {
+        readonly name: string;
+        readonly micros: number;
+    } | undefined;
+}
+export declare function readDepths(spool: Spool): Depths;
+/** The names in a directory; none when it is not there (yet). */
+export declare function listing(directory: string): string[];

@@ -1,0 +1,12 @@
+import type { Config } from '../config.js';
+import type { Spool } from '../spool/layout.js';
+import { type Answer } from './findings.js';
+export declare function checkSequence(_config: Config, spool: Spool): Answer;
+export declare function checkIdentity(_config: Config, spool: Spool): Answer;
+export declare function checkLock(_config: Config, spool: Spool): Answer;
+export declare function checkPidFile(_config: Config, spool: Spool): Answer;
+export declare function checkWaiting(_config: Config, spool: Spool): Answer;
+export declare function checkOrphans(_config: Config, spool: Spool): Answer;
+export declare function checkTemporaries(_config: Config, spool: Spool): Answer;
+export declare function checkFailed(_config: Config, spool: Spool): Answer;
+export declare function checkJournal(_config: Config, spool: Spool): Answer[];

@@ -1,0 +1,2 @@
+/** The path of `dist/NAME`. */
+export declare function executablePath(name: string): string;

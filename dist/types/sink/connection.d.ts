@@ -1,0 +1,23 @@
+import { type Db, type Prepared } from './driver.js';
+import { Ledger } from './ledger.js';
+import { PlanCache } from './plan-cache.js';
+import type { SinkOptions } from './sink.js';
+export declare class Connection {
+    #private;
+    readonly db: Db;
+    readonly ledger: Ledger | undefined;
+    /** Prepared statements belong to the connection, and so do the plans that hold them. */
+    readonly plans: PlanCache;
+    readonly begin: Prepared;
+    readonly commit: Prepared;
+    readonly savepoint: Prepared;
+    readonly release: Prepared;
+    readonly rollbackTo: Prepared;
+    /** @throws SinkOutage when the database can't be used now. */
+    constructor(path: string, options: SinkOptions);
+    /** Starts a write transaction in which the ledger's table exists. */
+    start(): void;
+    /** True when the path leads to another file than the one that is open, or to none. */
+    changed(): boolean;
+    close(): void;
+}

@@ -1,0 +1,22 @@
+import { type Binding, type Step } from './params.js';
+export declare const LEDGER = "_queue_ledger";
+/** The savepoint around each entry of a batch. */
+export declare const SAVEPOINT = "_queue_entry";
+export interface Plan {
+    /** Run in autocommit before the body. */
+    readonly before: readonly Step[];
+    /** Run as one atomic unit. */
+    readonly body: readonly Step[];
+    /** Run in autocommit after the body was committed. */
+    readonly after: readonly Step[];
+    /** The entry must not share a transaction with others. */
+    readonly alone: boolean;
+    /** The connection is no longer the one we set up once this has run. */
+    readonly reopen: boolean;
+    readonly binding: Binding;
+}
+/**
+ * Plans one entry's SQL.
+ * @throws EntryFault when it can't be an entry.
+ */
+export declare function planSql(sql: string, allowAttach: boolean): Plan;

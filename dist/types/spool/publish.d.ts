@@ -1,0 +1,32 @@
+import { type Entry } from './entry.js';
+import { type Spool } from './layout.js';
+/**
+ * Gives `draft` its sequence number and puts it into pending/.
+ * @returns the entry's file name.
+ * @throws QueueError SPOOL_UNWRITABLE; nothing is then left in pending/.
+ */
+export declare function publish(spool: Spool, draft: Omit<Entry, 'seq'>, options: {
+    durable: boolean;
+    onReset?: (message: string) => void;
+}): string;
+/**
+ * Puts `text` into pending/ under `name`.
+ * @returns false when the name is taken.
+ */
+export declare function publishAs(spool: Spool, name: string, text: string, durable: boolean): boolean;
+/**
+ * Creates `path` with `text`, whole or not at all, by way of a file in .tmp.
+ * @returns false when `path` is there already.
+ */
+export declare function linkNew(spool: Spool, name: string, path: string, text: string, durable?: boolean): boolean;
+/**
+ * Moves a file to a name that must be free.
+ * @returns false when it is taken; the file then stays where it is.
+ */
+export declare function moveNew(from: string, to: string): boolean;
+/** Replaces the entry `name` in pending/ (its own retry) or another spool file: readers see the old or the new. */
+export declare function replaceFile(spool: Spool, path: string, text: string): void;
+/** Appends in one write(2), creating the file; a FIFO or symlink in its place is refused (ENXIO, ELOOP). */
+export declare function appendOwnFile(path: string, text: string): void;
+/** unlink that takes 'no such file' for success. */
+export declare function unlinkIfThere(path: string): void;

@@ -1,0 +1,18 @@
+import { type Spool } from './layout.js';
+/**
+ * The next sequence string, `<16-digit microseconds>_<pid>`.
+ * @param onReset called with a message when a floor from a wrong clock was dropped.
+ * @throws system errors when `.seq` can't be read or written (EACCES, ENOSPC, EROFS).
+ */
+export declare function nextSequence(spool: Spool, onReset?: (message: string) => void): string;
+/** The number after one whose name turned out to be taken. */
+export declare function sequenceAfterTie(): string;
+/**
+ * Raises the floor to `micros`; called by the worker with the highest number it has seen. A number from a wrong
+ * clock raises nothing.
+ */
+export declare function raiseFloor(spool: Spool, micros: number): void;
+/** The microseconds in a sequence string or entry name, or 0 when it holds none. */
+export declare function microsOf(text: string): number;
+/** Microseconds since 1970: the monotonic clock's resolution where it agrees with the wall clock. */
+export declare function nowMicros(): number;

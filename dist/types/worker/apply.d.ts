@@ -1,0 +1,38 @@
+/**
+ * Applying a run of entries to one database: as few transactions as their order and their manners allow.
+ *
+ * Entries share a transaction until one must run alone (VACUUM), one has broken the transaction (OR ROLLBACK: all
+ * of it is undone, the others are applied again up to that one, then it runs on its own) or the lock has been held
+ * for long enough. Results are settled after each COMMIT, in order.
+ */
+import { type Sink, SinkOutage } from '../sink/sink.js';
+import type { EntryError } from '../spool/entry.js';
+import type { Item } from './intake.js';
+export interface Result {
+    readonly item: Item;
+    readonly outcome: {
+        kind: 'applied' | 'duplicate';
+    } | {
+        kind: 'failed';
+        error: EntryError;
+        transient: boolean;
+    };
+    /** Time spent applying. */
+    readonly micros: number;
+}
+export interface ApplyOptions {
+    /** Called around every entry with its position in `items`. */
+    readonly enter: (item: Item) => void;
+    readonly leave: () => void;
+    /** Called after each COMMIT. */
+    readonly settle: (results: readonly Result[]) => void;
+}
+export interface Progress {
+    /** How many of the items are settled; the rest were not touched, or were undone. */
+    readonly consumed: number;
+    readonly outage?: SinkOutage;
+    /** The entry inside which the outage showed itself. */
+    readonly culprit?: Item;
+}
+/** Applies items in order until all are settled, the lock time is used up, or the database fails. */
+export declare function applyItems(sink: Sink, items: readonly Item[], options: ApplyOptions): Progress;

@@ -1,0 +1,37 @@
+import type { Config } from '../config.js';
+import type { Spool } from '../spool/layout.js';
+export declare class Backlog {
+    #private;
+    /** The highest sequence number seen. */
+    highest: number;
+    constructor(spool: Spool, config: Config);
+    /** Names ready to be taken. */
+    get ready(): number;
+    /** Names put off: delayed, unfinished, waiting for a retry or for their database. */
+    get putOff(): number;
+    /** Takes the next name; it stays known until `forget` or `putBack`. */
+    take(): string | undefined;
+    /** About the next `count` names, still to be taken. */
+    peek(count: number): string[];
+    /** The name has left pending/. */
+    forget(name: string): void;
+    /** Names that were taken and not settled go back to their places. */
+    putBack(names: readonly string[]): void;
+    /** Looks at a taken name again in `ms` milliseconds. */
+    putOffFor(name: string, ms: number): void;
+    /** Looks at all names that are put off at once (their database is back, or --once wants to know). */
+    resumeAll(): void;
+    /** Forgets everything it knows and lists anew: after a fault that left pending/ in doubt. */
+    reset(): void;
+    /** Brings the lanes up to date: names whose time has come, events, and a listing where one is due. */
+    refill(): void;
+    /** Lists pending/ now. @returns how many new names it found. */
+    list(): number;
+    /** Waits for an event, for the next name's time, or for a poll; at most `maxMs`. */
+    wait(maxMs: number): Promise<void>;
+    /** Ends a `wait` early. */
+    interrupt(): void;
+    close(): void;
+    /** Names in pending/ that are no entry's, each once. */
+    takeOdd(): string[];
+}

@@ -1,0 +1,26 @@
+import type { Config } from '../config.js';
+import type { Journal, JournalLine } from '../spool/journal.js';
+import type { Spool } from '../spool/layout.js';
+import { type Stats } from '../spool/stats.js';
+import type { Result } from './apply.js';
+import type { WorkerSummary } from './batch.js';
+import type { Item } from './intake.js';
+import type { Log } from './log.js';
+export interface SettleContext {
+    readonly spool: Spool;
+    readonly config: Config;
+    readonly journal: Journal;
+    readonly stats: Stats;
+    readonly log: Log;
+    readonly summary: WorkerSummary;
+    /** The entry is in failed/ and has left pending/. */
+    readonly onGone: (name: string) => void;
+    /** These are applied, and journaled: takes them out of pending/, now or soon. */
+    readonly remove: (names: readonly string[]) => void;
+    /** The entry stays, to be tried again in `ms`. */
+    readonly onLater: (name: string, ms: number) => void;
+}
+/** @throws system errors when the spool can't be written; the manifest must then be recovered. */
+export declare function settle(context: SettleContext, results: readonly Result[]): void;
+/** The journal line of an applied item. */
+export declare function journalLine(item: Item, appliedAt: string): JournalLine;
