@@ -1,7 +1,7 @@
 /** queue-worker: runs, starts, stops and follows the worker. */
 import { existsSync } from 'node:fs';
 import { type Config, loadConfig } from '../config.ts';
-import { EXIT, QueueError } from '../errors.ts';
+import { EXIT, messageOf, QueueError } from '../errors.ts';
 import { ensureSpool, type Spool, spoolAt } from '../spool/layout.ts';
 import { runWorker, startWorker, superviseWorker, waitForDrain } from '../worker/control.ts';
 import { isFilesThread, runFilesThread } from '../worker/files-thread.ts';
@@ -96,7 +96,11 @@ async function beWorker({ config, spool, once, foreground, supervised }: Here): 
   // A hook may have started it anywhere: that directory must not be kept busy, and a successor must find the project.
   process.chdir(existsSync(config.projectRoot) ? config.projectRoot : spool.base);
   process.env.CLAUDE_PROJECT_DIR = config.projectRoot;
-  const summary = await runWorker({ spool, config, log, once, supervised });
+  const summary = await runWorker({ spool, config, log, once, supervised }).catch((error: unknown) => {
+    // Whoever started it for a hook does not hear it.
+    log('error', messageOf(error));
+    throw error;
+  });
   if (!once || !summary) return EXIT.ok;
   say(`applied ${summary.applied}, duplicates ${summary.duplicates}, failed ${summary.failed}`);
   if (summary.outage)

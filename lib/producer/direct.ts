@@ -13,7 +13,7 @@ import { ledgerKey, spoolIdentity } from '../spool/identity.ts';
 import { appendDirect } from '../spool/journal.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
 import { appendOwnFile } from '../spool/publish.ts';
-import { nowMicros } from '../spool/sequence.ts';
+import { formatSequence, uniqueMicros } from '../spool/sequence.ts';
 
 /** Why a direct write failed; plain data, because errors of another bundle are of another class. */
 export interface DirectFailure {
@@ -38,7 +38,7 @@ export function writeDirect(
 }
 
 function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): DirectFailure | undefined {
-  const seq = `${String(nowMicros()).padStart(16, '0')}_${process.pid}`;
+  const seq = formatSequence(uniqueMicros());
   const entry = { seq, ...draft } as Entry;
   const name = entryName(entry.priority, seq);
   const isSpoolUsable = usable(spool);

@@ -34,7 +34,13 @@ export type Outcome =
    * The entry's own fault. It was rolled back and the transaction goes on. `transient`: the same entry may go
    * through later. See applyAlone() for the one case in which a part of it stays.
    */
-  | { readonly kind: 'failed'; readonly error: EntryError; readonly transient: boolean }
+  | {
+      readonly kind: 'failed';
+      readonly error: EntryError;
+      readonly transient: boolean;
+      /** What came before the statement that failed is applied for good; see applyAlone(). */
+      readonly committed?: true;
+    }
   /** Nothing was done: the entry must not share a transaction; run it with applyAlone(). */
   | { readonly kind: 'solo' }
   /**

@@ -239,6 +239,7 @@ function afterwards(error: unknown): Outcome {
   return {
     kind: 'failed',
     transient: false,
+    committed: true,
     error: {
       ...plain,
       message: `the statements before it are applied, but the last one failed: ${plain.message}`,

@@ -38,7 +38,6 @@ export interface JournalLine {
 export class Journal {
   readonly #spool: Spool;
   #fd: number | undefined;
-  #size = 0;
 
   private constructor(spool: Spool) {
     this.#spool = spool;
@@ -57,12 +56,12 @@ export class Journal {
    */
   append(lines: readonly JournalLine[]): void {
     if (lines.length === 0) return;
-    if (this.#fd === undefined || this.#size > ROTATE_BYTES) this.#openFile();
+    // The file's size, not ours: direct writers append to it as well, and go on to the next when it is full.
+    if (this.#fd === undefined || fstatSync(this.#fd).size > ROTATE_BYTES) this.#openFile();
     try {
-      const bytes = Buffer.from(lines.map(formatLine).join(''));
+      const bytes = Buffer.from(separator(this.#fd as number) + lines.map(formatLine).join(''));
       writeAll(this.#fd as number, bytes);
       fdatasyncSync(this.#fd as number);
-      this.#size += bytes.length;
     } catch (error) {
       // Opening it again cuts off the line that was being written.
       this.close();
@@ -89,7 +88,7 @@ export class Journal {
     this.close();
     const fd = openSync(currentJournal(this.#spool), 'a+', FILE_MODE);
     this.#fd = fd;
-    this.#size = cutTornLine(fd);
+    cutTornLine(fd);
   }
 }
 
@@ -100,7 +99,7 @@ export class Journal {
 export function appendDirect(spool: Spool, line: JournalLine): void {
   const fd = openSync(currentJournal(spool), 'a+', FILE_MODE);
   try {
-    writeAll(fd, Buffer.from(`${endsInNewline(fd) ? '' : '\n'}${formatLine(line)}`));
+    writeAll(fd, Buffer.from(separator(fd) + formatLine(line)));
     fdatasyncSync(fd);
   } finally {
     closeSync(fd);
@@ -154,10 +153,11 @@ function nameOfLine(line: string): string | undefined {
   return name === undefined ? undefined : (JSON.parse(name) as string);
 }
 
-function endsInNewline(fd: number): boolean {
+/** A newline where a direct writer was cut short in its line: what follows must not be glued to it. */
+function separator(fd: number): string {
   const { size } = fstatSync(fd);
   const last = Buffer.alloc(1);
-  return size === 0 || (readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
+  return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a ? '\n' : '';
 }
 
 function readTail(spool: Spool): string[] {
@@ -171,7 +171,8 @@ function readTail(spool: Spool): string[] {
       const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
       readSync(fd, bytes, 0, bytes.length, size - bytes.length);
       // One by one: spreading as many into push() as short lines fit in overflows the stack.
-      for (const line of bytes.toString('utf8').split('\n')) lines.push(line);
+      // What stands behind the last newline is no line: opening the file cuts it off.
+      for (const line of bytes.toString('utf8').split('\n').slice(0, -1)) lines.push(line);
     } finally {
       closeSync(fd);
     }
@@ -183,8 +184,8 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
 }
 
-/** Cuts the file after its last newline; returns the size. */
-function cutTornLine(fd: number): number {
+/** Cuts the file after its last newline. */
+function cutTornLine(fd: number): void {
   let { size } = fstatSync(fd);
   const one = Buffer.alloc(64 * 1024);
   const whole = size;
@@ -199,5 +200,4 @@ function cutTornLine(fd: number): number {
     size = start;
   }
   if (size !== whole) ftruncateSync(fd, size);
-  return size;
 }

@@ -6,7 +6,8 @@
  * was in hand: those whose ledger key is there were applied (their journal lines may be missing); one of the
  * others may be what killed the worker.
  *
- * Format: `deaths=N`, then one name a line; suspects that are not in hand are prefixed with `?`.
+ * Format: `deaths=N`, then one name a line; suspects that are not in hand are prefixed with `?`, the entry that the
+ * watchdog has stopped is named once more behind `!`.
  */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +22,8 @@ export interface Manifest {
   readonly names: readonly string[];
   /** In hand when a worker died, and neither applied nor failed since. */
   readonly suspects: readonly string[];
+  /** The entry that ran too long and was stopped together with its worker. */
+  readonly stopped?: string;
 }
 
 /** The manifest's name in processing/; anything else there is an orphan. */
@@ -34,7 +37,8 @@ export const MANIFEST_FILE = 'batch';
 export function writeManifest(spool: Spool, manifest: Manifest): void {
   const names = new Set(manifest.names);
   const others = manifest.suspects.filter((name) => !names.has(name)).map((name) => `?${name}`);
-  const text = [`deaths=${manifest.deaths}`, ...manifest.names, ...others, ''].join('\n');
+  const stopped = manifest.stopped === undefined ? [] : [`!${manifest.stopped}`];
+  const text = [`deaths=${manifest.deaths}`, ...manifest.names, ...others, ...stopped, ''].join('\n');
   removeManifest(spool);
   writeFileSync(join(spool.processing, MANIFEST_FILE), text, { mode: FILE_MODE, flag: 'wx' });
 }
@@ -46,7 +50,9 @@ export function readManifest(spool: Spool): Manifest | undefined {
   const lines = text.split('\n');
   const doubted = lines.filter((line) => line.startsWith('?')).map((line) => line.slice(1));
   const deaths = Number(/^deaths=(\d+)$/.exec(lines[0] ?? '')?.[1] ?? 0);
-  return { deaths, names: lines.filter(isEntryName), suspects: doubted.filter(isEntryName) };
+  const stopped = lines.find((line) => line.startsWith('!'))?.slice(1);
+  const manifest = { deaths, names: lines.filter(isEntryName), suspects: doubted.filter(isEntryName) };
+  return stopped !== undefined && isEntryName(stopped) ? { ...manifest, stopped } : manifest;
 }
 
 export function removeManifest(spool: Spool): void {

@@ -143,7 +143,9 @@ function writeChecked(path: string, text: string): void {
   writeFileAtomic.sync(path, text, { mode: FILE_MODE, fsync: false });
   const expected = Buffer.byteLength(text);
   const size = statSync(path).size;
-  if (size !== expected) throw new Error(`only ${size} of ${expected} bytes were written: the disk is full`);
+  if (size === expected) return;
+  const message = `only ${size} of ${expected} bytes were written: the disk is full`;
+  throw Object.assign(new Error(message), { code: 'ENOSPC' });
 }
 
 function linkOrCopy(from: string, to: string): boolean {

@@ -86,5 +86,6 @@ function explain(error: unknown): FileRead {
 /** Milliseconds since the file was last written, by the file system's clock; 0 when it is gone. */
 export function ageOf(path: string): number {
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat ? Math.max(0, Date.now() - stat.mtimeMs) : 0;
+  // From the future: the clock was wrong then or is now, and the file must not stay young until that time comes.
+  return stat ? Math.abs(Date.now() - stat.mtimeMs) : 0;
 }

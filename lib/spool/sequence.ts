@@ -24,7 +24,7 @@ import { FILE_MODE, type Spool } from './layout.ts';
 
 const LOCK_WAIT_MS = 50;
 /** A floor further ahead than this came from a wrong clock and is dropped. */
-const MAX_LEAD_US = 24 * 3600 * 1_000_000;
+export const MAX_LEAD_US = 24 * 3600 * 1_000_000;
 const DIGITS = 16;
 
 /** The last number this process gave out, so that its own are rising even when the lock could not be had. */
@@ -78,6 +78,12 @@ export function raiseFloor(spool: Spool, micros: number): void {
   }
 }
 
+/** A number no other write of this process has: the clock's, more than the last. */
+export function uniqueMicros(): number {
+  last = Math.max(nowMicros(), last + 1);
+  return last;
+}
+
 /** The microseconds in a sequence string or entry name, or 0 when it holds none. */
 export function microsOf(text: string): number {
   // Names are asked for by the million: where ours has its digits comes first.
@@ -95,7 +101,8 @@ export function nowMicros(): number {
   return Math.floor((Math.abs(fine - wall) < 2 ? fine : wall) * 1000);
 }
 
-function formatSequence(micros: number): string {
+/** `<16-digit microseconds>_<pid>`. */
+export function formatSequence(micros: number): string {
   return `${String(micros).padStart(DIGITS, '0')}_${process.pid}`;
 }
 

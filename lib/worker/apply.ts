@@ -6,7 +6,7 @@
  * for long enough. Results are settled after each COMMIT, in order.
  */
 
-import { type Sink, SinkOutage } from '../sink/sink.ts';
+import { type Outcome, type Sink, SinkOutage } from '../sink/sink.ts';
 import type { EntryError } from '../spool/entry.ts';
 import type { Item } from './intake.ts';
 
@@ -15,9 +15,7 @@ const LOCK_TIME_MS = 50;
 
 export interface Result {
   readonly item: Item;
-  readonly outcome:
-    | { kind: 'applied' | 'duplicate' }
-    | { kind: 'failed'; error: EntryError; transient: boolean };
+  readonly outcome: Exclude<Outcome, { kind: 'solo' } | { kind: 'broken' }>;
   /** Time spent applying. */
   readonly micros: number;
 }
@@ -107,7 +105,8 @@ export function applyItems(sink: Sink, items: readonly Item[], options: ApplyOpt
       if (next === undefined) break;
       if (alone.has(next.name)) runAlone(next);
       else transaction();
-    } while (performance.now() < end);
+      // A pass that consumes nothing has found out who must run alone: the next one gets there.
+    } while (consumed === 0 || performance.now() < end);
     return { consumed };
   } catch (error) {
     if (!(error instanceof SinkOutage)) throw error;

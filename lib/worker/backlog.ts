@@ -13,7 +13,7 @@ import { codeOf } from '../errors.ts';
 import { isEntryName } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 import { Lanes } from '../spool/order.ts';
-import { microsOf, nowMicros } from '../spool/sequence.ts';
+import { MAX_LEAD_US, microsOf, nowMicros } from '../spool/sequence.ts';
 
 /** With more names than this waiting, events are not worth their cost. */
 const WATCH_LIMIT = 1000;
@@ -123,9 +123,13 @@ export class Backlog {
   /** Waits for an event, for the next name's time, or for a poll; at most `maxMs`. */
   async wait(maxMs: number): Promise<void> {
     this.#rewatch();
-    if (this.#hints.size > 0 || mtimeOf(this.#spool.pending) !== this.#listedMtime) return;
+    // Never without letting events in: our own unlinks change the mtime as well.
+    if (this.#hints.size > 0) return new Promise((done) => setImmediate(done));
+    const isListed = mtimeOf(this.#spool.pending) === this.#listedMtime;
+    const rest = this.#listedAt + this.#listingCost / LISTING_SHARE - performance.now();
+    const untilListing = isListed ? Number.POSITIVE_INFINITY : Math.max(0, rest);
     const untilPutOff = Math.max(0, this.#nextPutOff - performance.now());
-    const ms = Math.min(maxMs, this.#pollMs, untilPutOff);
+    const ms = Math.min(maxMs, this.#pollMs, untilPutOff, untilListing);
     await new Promise<void>((done) => {
       const timer = setTimeout(done, ms);
       this.#wake = () => {
@@ -161,7 +165,7 @@ export class Backlog {
       this.#known.add(name);
       fresh.push(name);
       const micros = microsOf(name);
-      if (micros > this.highest) this.highest = micros;
+      if (micros > this.highest && micros <= nowMicros() + MAX_LEAD_US) this.highest = micros;
     }
     // What has no entry's name has no place in the order: it is put off to now, and taken to be buried.
     const odd = fresh.filter((name) => !isEntryName(name));

@@ -21,7 +21,7 @@ import type { FilesThread } from './files-thread.ts';
 import { type Item, takeIn } from './intake.ts';
 import type { Log } from './log.ts';
 import { NO_SUSPICION, type Suspicion } from './recover.ts';
-import { settle } from './settle.ts';
+import { isCommitted, settle } from './settle.ts';
 import type { Targets } from './targets.ts';
 import type { Watch } from './watchdog.ts';
 
@@ -29,8 +29,8 @@ import type { Watch } from './watchdog.ts';
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 /** The first look at an entry that is being written; file events usually come first. */
 const UNFINISHED_LOOK_MS = 20;
-/** Timers take no more than 2^31 ms. */
-const MAX_SLEEP_MS = 24 * 3600 * 1000;
+/** A due time is the wall clock's, the sleep the monotonic clock's: a laptop's sleep makes them differ. */
+const MAX_SLEEP_MS = 60_000;
 const CULPRIT_PAUSE_MS = 5000;
 /** Outages that an entry does not choose to bring about: it needs more space or memory than there is now. */
 const NOT_ITS_CHOICE = /^SQLITE_(FULL|IOERR|NOMEM|BUSY)/;
@@ -55,6 +55,8 @@ export interface Work {
   readonly summary: WorkerSummary;
   /** Names whose writers have not finished. */
   readonly unfinished: Set<string>;
+  /** Names whose transaction is committed and that have not left pending/ yet. */
+  readonly committed: Set<string>;
   suspicion: Suspicion;
   watch: Watch | undefined;
   /** Only while a large backlog is drained. */
@@ -149,6 +151,7 @@ function applyTo(
     leave: () => work.watch?.leave(),
     settle: (results) => {
       work.backlog.putBack(work.targets.works(target));
+      for (const { item, outcome } of results) if (isCommitted(outcome)) work.committed.add(item.name);
       settleAll(work, results);
     },
   });
@@ -228,6 +231,7 @@ function putBack(work: Work, items: readonly Item[]): void {
 /** The name has left pending/. */
 export function gone(work: Work, name: string): void {
   work.backlog.forget(name);
+  work.committed.delete(name);
   const { suspects } = work.suspicion;
   if (suspects.delete(name) && suspects.size === 0) work.suspicion = NO_SUSPICION;
 }

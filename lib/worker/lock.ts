@@ -8,6 +8,9 @@ import { type Db, loadDriver } from '../sink/driver.ts';
 import { FILE_MODE, type Spool } from '../spool/layout.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
 
+/** Inodes of the locks that this process holds. */
+const held = new Set<bigint>();
+
 export class WorkerLock {
   readonly #spool: Spool;
   readonly #database: Db;
@@ -21,12 +24,16 @@ export class WorkerLock {
 
   /** @returns the lock, or undefined when another worker holds it. */
   static tryAcquire(spool: Spool): WorkerLock | undefined {
+    // Closing any descriptor of the file would free the lock of this very process (POSIX locks are per process).
+    if (held.has(inodeOf(spool.lock))) return undefined;
     for (;;) {
       createFile(spool.lock);
       const database = new (loadDriver(spool.lock))(spool.lock, { timeout: 0 });
       try {
         database.exec('BEGIN EXCLUSIVE');
-        return new WorkerLock(spool, database, inodeOf(spool.lock));
+        const inode = inodeOf(spool.lock);
+        held.add(inode);
+        return new WorkerLock(spool, database, inode);
       } catch (error) {
         database.close();
         const code = codeOf(error) ?? '';
@@ -44,6 +51,7 @@ export class WorkerLock {
   }
 
   release(): void {
+    held.delete(this.#inode);
     this.#database.close();
   }
 }

@@ -4,16 +4,7 @@
  * Whoever can't print (a hook, the detached worker) complains here; queue-status points to it. Logging never
  * throws: a full disk must not stop the worker that would free it.
  */
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  statSync,
-  watchFile,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, statSync } from 'node:fs';
 import { QueueError } from '../errors.ts';
 import type { Spool } from '../spool/layout.ts';
 import { appendOwnFile } from '../spool/publish.ts';
@@ -22,6 +13,7 @@ export type Level = 'info' | 'warn' | 'error';
 export type Log = (level: Level, message: string) => void;
 
 export const LOG_ROTATE_BYTES = 1024 * 1024;
+const FOLLOW_MS = 250;
 
 /** A logger for the spool; `echo` also gets each line (the terminal of --foreground). */
 export function openLog(spool: Spool, echo?: (line: string) => void): Log {
@@ -68,7 +60,8 @@ export function followLog(spool: Spool, print: (text: string) => void): Promise<
     print(bytes.toString('utf8').trimEnd());
   };
   more();
-  watchFile(spool.log, { interval: 250 }, more);
+  // Not watchFile: it takes its first look later, and what is added before that would be told with the next line.
+  setInterval(more, FOLLOW_MS);
   return new Promise((done) => {
     process.once('SIGINT', () => done(0));
     process.once('SIGTERM', () => done(0));

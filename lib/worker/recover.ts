@@ -11,12 +11,13 @@ import { join } from 'node:path';
 import { codeOf, messageOf } from '../errors.ts';
 import { type Sink, SinkOutage } from '../sink/sink.ts';
 import { buryEntry, buryFile } from '../spool/deadletter.ts';
-import { isEntryName } from '../spool/entry.ts';
+import { type EntryError, isEntryName } from '../spool/entry.ts';
 import type { Journal } from '../spool/journal.ts';
 import type { Spool } from '../spool/layout.ts';
 import { type Manifest, orphanNames, readManifest, removeManifest } from '../spool/manifest.ts';
 import { moveNew, unlinkIfThere } from '../spool/publish.ts';
 import { countFailed, type Stats } from '../spool/stats.ts';
+import type { WorkerSummary } from './batch.ts';
 import { type IntakeContext, type Item, takeIn } from './intake.ts';
 import type { Log } from './log.ts';
 import { journalLine } from './settle.ts';
@@ -37,6 +38,11 @@ export interface Suspicion {
 export const NO_SUSPICION: Suspicion = { suspects: new Set(), deaths: 0, limit: Number.POSITIVE_INFINITY };
 
 export interface RecoveryContext extends IntakeContext {
+  /** Names whose transaction this process has committed; without a ledger only it knows. */
+  readonly committed: ReadonlySet<string>;
+  /** The first recovery of a process follows a death of the last one; a later one follows a fault of the spool. */
+  readonly isRestart: boolean;
+  readonly summary: WorkerSummary;
   readonly journal: Journal;
   readonly stats: Stats;
   readonly log: Log;
@@ -44,8 +50,8 @@ export interface RecoveryContext extends IntakeContext {
 }
 
 /**
- * Settles the manifest that was left behind.
- * @throws SinkOutage when a database can't be asked; nothing is then changed, and the caller tries again.
+ * Settles the manifest that was left behind. Entries whose database can't be asked now are left where they are: when
+ * they are applied, the ledger decides.
  */
 export function recoverBatch(context: RecoveryContext): Suspicion {
   const manifest = readManifest(context.spool);
@@ -54,10 +60,17 @@ export function recoverBatch(context: RecoveryContext): Suspicion {
     const intake = takeIn(context, name);
     return intake.kind === 'item' ? [intake.item] : [];
   });
-  const applied = appliedNames(context, items);
-  finishApplied(context, items, applied);
-  const left = items.filter((item) => !applied.has(item.name));
-  const suspicion = suspect(context, manifest, left);
+  const { applied, undecided } = appliedNames(context, items);
+  finishApplied(context, items, applied, manifest.stopped);
+  buryStopped(
+    context,
+    items.find((item) => item.name === manifest.stopped),
+    applied,
+  );
+  const left = items.filter(
+    ({ name }) => !applied.has(name) && !undecided.has(name) && name !== manifest.stopped,
+  );
+  const suspicion = suspect(context, manifest, left, undecided);
   context.log('info', `recovered: ${applied.size} entries were applied, ${left.length} were not`);
   removeManifest(context.spool);
   return suspicion;
@@ -117,55 +130,96 @@ export function removeStaleTemporaries(spool: Spool): number {
   return names.length;
 }
 
-function appliedNames(context: RecoveryContext, items: readonly Item[]): Set<string> {
-  const names = new Set<string>();
+interface Findings {
+  readonly applied: Set<string>;
+  /** Their database can't be asked now. */
+  readonly undecided: Set<string>;
+}
+
+function appliedNames(context: RecoveryContext, items: readonly Item[]): Findings {
+  const applied = new Set(items.map((item) => item.name).filter((name) => context.committed.has(name)));
+  const undecided = new Set<string>();
   for (const target of new Set(items.map((item) => item.target))) {
     const own = items.filter((item) => item.target === target);
-    const keys = sinkOf(context, target)?.applied(own.map((item) => item.key)) ?? new Set();
-    for (const item of own) if (keys.has(item.key)) names.add(item.name);
+    const keys = appliedKeys(context, target, own);
+    for (const { name, key } of own) {
+      if (keys === undefined) undecided.add(name);
+      else if (keys.has(key)) applied.add(name);
+    }
   }
-  return names;
+  for (const name of applied) undecided.delete(name);
+  return { applied, undecided };
 }
 
-/** undefined for a target that can be none: nothing was applied there, and its entries are about to be buried. */
-function sinkOf(context: RecoveryContext, target: string): Sink | undefined {
+/** undefined when the database can't be asked; none for a target that can be none, whose entries will be buried. */
+function appliedKeys(
+  context: RecoveryContext,
+  target: string,
+  items: readonly Item[],
+): Set<string> | undefined {
   try {
-    return context.sinkFor(target);
+    return context.sinkFor(target).applied(items.map((item) => item.key));
   } catch (error) {
-    if (error instanceof SinkOutage) throw error;
-    return undefined;
+    return error instanceof SinkOutage ? undefined : new Set();
   }
 }
 
-function finishApplied(context: RecoveryContext, items: readonly Item[], applied: ReadonlySet<string>): void {
+/** The entry that the watchdog has stopped: a part of it may be applied, which its ledger row tells. */
+function buryStopped(context: RecoveryContext, item: Item | undefined, applied: ReadonlySet<string>): void {
+  if (!item) return;
+  const ms = context.config.statementTimeout;
+  const committed = applied.has(item.name);
+  const message = committed
+    ? `the statements before it are applied, but the last one ran longer than ${ms} ms and was stopped`
+    : `it ran longer than ${ms} ms and was stopped`;
+  const hint = committed
+    ? 'Queue the last statement again as an entry of its own.'
+    : 'Raise SQLITE_TIMEOUT (milliseconds) if it needs longer, then queue-failed retry.';
+  bury(context, item, { code: 'SQLITE_TIMEOUT', message, at: new Date().toISOString(), hint });
+}
+
+function bury(context: RecoveryContext, { name, entry }: Item, error: EntryError): void {
+  buryEntry(context.spool, name, entry, error);
+  countFailed(context.stats, entry.operation);
+  context.summary.failed += 1;
+  context.log('error', `${name} (${entry.operation}) is in failed/: ${error.message}`);
+}
+
+/** All but `kept` leave pending/ here: that one gets a dead letter first. */
+function finishApplied(
+  context: RecoveryContext,
+  items: readonly Item[],
+  applied: ReadonlySet<string>,
+  kept: string | undefined,
+): void {
   if (applied.size === 0) return;
   const journaled = context.journal.recent(applied);
   const missing = items.filter((item) => applied.has(item.name) && !journaled.has(item.name));
   const now = new Date().toISOString();
   context.journal.append(missing.map((item) => journalLine(item, now)));
-  for (const name of applied) unlinkIfThere(join(context.spool.pending, name));
+  for (const name of applied) if (name !== kept) unlinkIfThere(join(context.spool.pending, name));
   context.stats.processed += applied.size;
 }
 
-function suspect(context: RecoveryContext, manifest: Manifest, left: readonly Item[]): Suspicion {
+function suspect(
+  context: RecoveryContext,
+  manifest: Manifest,
+  left: readonly Item[],
+  undecided: ReadonlySet<string>,
+): Suspicion {
   const only = left.length === 1 ? left[0] : undefined;
-  const deaths = only ? manifest.deaths + 1 : 0;
+  const deaths = only ? manifest.deaths + (context.isRestart && !manifest.stopped ? 1 : 0) : 0;
   if (only && deaths >= MAX_DEATHS) {
     const message = `the worker died ${deaths} times while this entry was in hand alone`;
     const hint = 'Look at its SQL; queue-failed retry tries it again.';
-    buryEntry(context.spool, only.name, only.entry, {
-      code: 'POISON',
-      message,
-      at: new Date().toISOString(),
-      hint,
-    });
-    countFailed(context.stats, only.entry.operation);
-    context.log('error', `${only.name} (${only.entry.operation}) is in failed/: ${message}`);
+    bury(context, only, { code: 'POISON', message, at: new Date().toISOString(), hint });
     return manifest.suspects.length === 0
       ? NO_SUSPICION
       : { suspects: new Set(manifest.suspects), deaths: 0, limit: 1 };
   }
-  const suspects = new Set([...left.map((item) => item.name), ...manifest.suspects]);
+  const names = manifest.stopped || !context.isRestart ? [] : left.map((item) => item.name);
+  const suspects = new Set([...names, ...undecided, ...manifest.suspects]);
   if (suspects.size === 0) return NO_SUSPICION;
-  return { suspects, deaths, limit: Math.max(1, Math.floor(left.length / 2)) };
+  const doubted = names.length || manifest.suspects.length || Number.POSITIVE_INFINITY;
+  return { suspects, deaths, limit: Math.max(1, Math.floor(doubted / 2)) };
 }

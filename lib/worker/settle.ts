@@ -18,6 +18,12 @@ import { jitter } from './backoff.ts';
 import type { WorkerSummary } from './batch.ts';
 import type { Item } from './intake.ts';
 import type { Log } from './log.ts';
+import type { Suspicion } from './recover.ts';
+
+/** The entry's effect, or a part of it, is in the database. */
+export function isCommitted(outcome: Result['outcome']): boolean {
+  return outcome.kind !== 'failed' || outcome.committed === true;
+}
 
 export interface SettleContext {
   readonly spool: Spool;
@@ -26,6 +32,7 @@ export interface SettleContext {
   readonly stats: Stats;
   readonly log: Log;
   readonly summary: WorkerSummary;
+  readonly suspicion: Suspicion;
   /** The entry is in failed/ and has left pending/. */
   readonly onGone: (name: string) => void;
   /** These are applied, and journaled: takes them out of pending/, now or soon. */
@@ -64,12 +71,17 @@ export function journalLine(item: Item, appliedAt: string): JournalLine {
   return { text: item.text, name: item.name, key: item.key, appliedAt };
 }
 
-function journalApplied({ journal }: SettleContext, results: readonly Result[], appliedAt: string): void {
-  const applied = results.filter((result) => result.outcome.kind === 'applied');
-  // A key that the caller did not choose is found in the ledger only when a crash came between COMMIT and unlink
-  // and the manifest was lost: then the journal line may be lost too.
+function journalApplied(
+  { journal, suspicion }: SettleContext,
+  results: readonly Result[],
+  appliedAt: string,
+): void {
+  const applied = results.filter(({ outcome }) => outcome.kind !== 'duplicate' && isCommitted(outcome));
+  // A key that the caller did not choose, or a suspect's, is found in the ledger when a crash came between COMMIT and
+  // unlink and recovery did not see to it: then the journal line may be lost too.
   const repeated = results.filter(
-    (result) => result.outcome.kind === 'duplicate' && result.item.entry.id === undefined,
+    ({ outcome, item }) =>
+      outcome.kind === 'duplicate' && (item.entry.id === undefined || suspicion.suspects.has(item.name)),
   );
   const known =
     repeated.length > 0 ? journal.recent(new Set(repeated.map((result) => result.item.name))) : undefined;

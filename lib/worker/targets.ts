@@ -41,7 +41,8 @@ export class Targets {
     if (open && !open.changed()) return open;
     this.#drop(target);
     const sink = openSink(target, {
-      busyTimeout: Math.min(this.#config.busyTimeout, MAX_BUSY_WAIT_MS),
+      // Less than an entry may run, or the wait for another's lock would be taken for the entry's own time.
+      busyTimeout: Math.min(this.#config.busyTimeout, MAX_BUSY_WAIT_MS, this.#config.statementTimeout / 2),
       exactlyOnce: this.#config.exactlyOnce,
       allowAttach: this.#config.allowAttach,
       // A database that has been there and is gone was moved away: making an empty one would fail every entry.
@@ -77,8 +78,14 @@ export class Targets {
   /** Takes out up to `limit` parked names of every target whose pause is over: the next batch tries them. */
   unparkDue(limit: number): string[] {
     const names: string[] = [];
-    for (const outage of this.#outages.values()) {
+    for (const [target, outage] of this.#outages) {
       if (outage.until > performance.now()) continue;
+      if (outage.probing && outage.parked.length === 0) {
+        // Its entries were taken away, or are put off: nothing would ever find out that it is back.
+        this.#outages.delete(target);
+        delete this.#stats.outages[target];
+        continue;
+      }
       outage.probing = true;
       for (const name of outage.parked.sort().splice(0, limit)) names.push(name);
     }

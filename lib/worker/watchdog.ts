@@ -3,22 +3,17 @@
  *
  * It refreshes the heartbeat, sees to it that the spool is still safe and the lock still ours, and stops an entry
  * that runs longer than SQLITE_TIMEOUT. SQLite can't be interrupted through its driver, so that is done by
- * killing the process: the watchdog puts the entry into failed/, starts a successor and sends itself SIGKILL; the
- * open transaction is rolled back by whoever opens the database next. Nothing else in hand is lost or repeated.
+ * killing the process: the watchdog marks the entry in the manifest, starts a successor and sends itself SIGKILL. The
+ * open transaction is rolled back by whoever opens the database next, and recovery puts the entry into failed/.
  *
  * Main thread and watchdog share three 32-bit integers: STATE (even: between entries, odd: inside one, DOOMED: the
  * watchdog has decided), INDEX (the running entry's line in the manifest) and STOP (leave after this batch).
  */
-import { join } from 'node:path';
 import { isMainThread, Worker as Thread, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
 import { executablePath } from '../package.ts';
-import { buryEntry, buryFile } from '../spool/deadletter.ts';
-import { parseEntry } from '../spool/entry.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
-import { readManifest, removeManifest } from '../spool/manifest.ts';
-import { readEntryFile } from '../spool/read.ts';
-import { countFailed, readStats, writeStats } from '../spool/stats.ts';
+import { readManifest, writeManifest } from '../spool/manifest.ts';
 import { openLog } from './log.ts';
 import { announce, HEARTBEAT_INTERVAL_MS, withdraw } from './presence.ts';
 import { clearStartNotes, requestRestart, spawnWorker } from './start.ts';
@@ -28,6 +23,8 @@ const INDEX = 1;
 const STOP = 2;
 const DOOMED = -1;
 const LOOK_INTERVAL_MS = 100;
+/** A pause between two looks that no load explains. */
+const SUSPENDED_MS = 1000;
 
 interface WatchdogData {
   role: 'watchdog';
@@ -87,8 +84,13 @@ export function runWatchdog(): void {
   let seen = Atomics.load(cells, STATE);
   let since = performance.now();
   let beat = performance.now();
+  let looked = performance.now();
   setInterval(() => {
     const now = performance.now();
+    // After a suspend (SIGSTOP, a sleeping laptop) the entry has not run either.
+    const gap = now - looked;
+    if (gap > SUSPENDED_MS) since += gap;
+    looked = now;
     const state = Atomics.load(cells, STATE);
     if (state !== seen) {
       seen = state;
@@ -100,44 +102,35 @@ export function runWatchdog(): void {
     beat = now;
     try {
       checkSpool(spool);
-      announce(spool);
     } catch (error) {
       log('error', `the worker leaves: ${messageOf(error)}`);
       Atomics.store(cells, STOP, 1);
     }
+    try {
+      announce(spool);
+    } catch {
+      // A full disk is no reason to leave, and the next beat comes.
+    }
   }, LOOK_INTERVAL_MS);
 }
 
-/** The main thread is inside SQLite or waits in leave(); it writes nothing any more. */
+/**
+ * The main thread is inside SQLite or waits in leave(); it writes nothing any more. The manifest says which entry it
+ * was; what has become of it, and its dead letter, is the successor's to find out.
+ */
 function giveUp({ cells, spool, statementTimeout, supervised }: WatchdogData): void {
   const log = openLog(spool);
-  const name = readManifest(spool)?.names[Atomics.load(cells, INDEX)];
   try {
-    if (name !== undefined) bury(spool, name, statementTimeout);
-    removeManifest(spool);
+    const manifest = readManifest(spool);
+    const name = manifest?.names[Atomics.load(cells, INDEX)];
+    if (manifest && name !== undefined) writeManifest(spool, { ...manifest, stopped: name });
     withdraw(spool);
     clearStartNotes(spool);
-    log('warn', `${name} ran longer than ${statementTimeout} ms: it is in failed/, the worker starts again`);
+    log('warn', `${name} ran longer than ${statementTimeout} ms: it is stopped, and the worker starts again`);
     if (supervised) requestRestart(spool);
     else spawnWorker(spool);
   } catch (error) {
     log('error', `an entry ran too long and could not be put away: ${messageOf(error)}`);
   }
   process.kill(process.pid, 'SIGKILL');
-}
-
-function bury(spool: Spool, name: string, statementTimeout: number): void {
-  const error = {
-    code: 'SQLITE_TIMEOUT',
-    message: `it ran longer than ${statementTimeout} ms and was stopped`,
-    at: new Date().toISOString(),
-    hint: 'Raise SQLITE_TIMEOUT (milliseconds) if it needs longer, then queue-failed retry.',
-  };
-  const read = readEntryFile(join(spool.pending, name));
-  if (read.kind !== 'bytes') return buryFile(spool, name, error);
-  const entry = parseEntry(read.bytes, name);
-  buryEntry(spool, name, entry, error);
-  const stats = readStats(spool);
-  countFailed(stats, entry.operation);
-  writeStats(spool, stats);
 }

@@ -57,6 +57,8 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #work: Work;
   #recovered = false;
+  /** Once, in this process. */
+  #hasRecovered = false;
   #stopping = false;
   /** Faults of the spool in a row. */
   #faults = 0;
@@ -82,6 +84,7 @@ export class Worker {
       backlog: new Backlog(spool, config),
       summary: { applied: 0, duplicates: 0, failed: 0 },
       unfinished: new Set(),
+      committed: new Set(),
       suspicion: NO_SUSPICION,
       watch: undefined,
       files: undefined,
@@ -116,8 +119,8 @@ export class Worker {
           continue;
         }
         await this.#dismiss();
-        this.#note(NOTE_WHEN_IDLE_MS);
-        if (this.#options.once && this.#isDrained()) return;
+        this.#tryToNote(NOTE_WHEN_IDLE_MS);
+        if (this.#options.once && this.#isDrained() && (await this.#leave())) return;
         if (this.#isIdleSince(busyAt) && (await this.#leave())) return;
       } catch (error) {
         await this.#pauseAfter(error);
@@ -139,7 +142,7 @@ export class Worker {
     const items = takeBatch(this.#work);
     if (items.length > 0) {
       applyBatch(this.#work, items);
-      this.#note();
+      this.#tryToNote();
     }
     this.#faults = 0;
     delete stats.outages.spool;
@@ -168,8 +171,13 @@ export class Worker {
 
   #recover(): void {
     const { targets } = this.#work;
-    this.#work.suspicion = recoverBatch({ ...this.#work, sinkFor: (target) => targets.sink(target) });
+    this.#work.suspicion = recoverBatch({
+      ...this.#work,
+      isRestart: !this.#hasRecovered,
+      sinkFor: (target) => targets.sink(target),
+    });
     this.#recovered = true;
+    this.#hasRecovered = true;
   }
 
   #isDrained(): boolean {
@@ -189,8 +197,12 @@ export class Worker {
   }
 
   #arrive(): void {
-    const { spool, config } = this.#work;
-    announce(spool);
+    const { spool, config, log } = this.#work;
+    try {
+      announce(spool);
+    } catch (error) {
+      log('warn', `worker.pid can't be written: ${messageOf(error)}`);
+    }
     this.#work.watch = new Watch(spool, {
       statementTimeout: config.statementTimeout,
       supervised: this.#options.supervised ?? false,
@@ -242,10 +254,10 @@ export class Worker {
     this.#notedFloor = backlog.highest;
   }
 
-  /** Where the spool has just failed, noting it may fail as well; the log has it. */
-  #tryToNote(): void {
+  /** Counters are no accounts: a full disk must not stop the work for their sake. */
+  #tryToNote(interval = NOTE_INTERVAL_MS): void {
     try {
-      this.#note();
+      this.#note(interval);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
     }
@@ -263,7 +275,7 @@ export class Worker {
 
   /** The spool, or a database during recovery, failed: what is in hand is in doubt, so recover it after a pause. */
   async #pauseAfter(error: unknown): Promise<void> {
-    const { spool, backlog, targets, stats, log } = this.#work;
+    const { spool, config, backlog, targets, stats, summary, log } = this.#work;
     const isLockLost = error instanceof QueueError && error.code === 'WORKER';
     if (isLockLost || !existsSync(spool.pending)) this.#stopping = true;
     this.#recovered = false;
@@ -273,6 +285,11 @@ export class Worker {
     targets.forgetParked();
     if (this.#faults === 0) log('error', messageOf(error));
     stats.outages.spool ??= { message: messageOf(error), since: new Date().toISOString() };
+    const { message, since } = stats.outages.spool;
+    if (this.#options.once && Date.now() - Date.parse(since) >= config.busyTimeout) {
+      summary.outage = message;
+      this.#stopping = true;
+    }
     this.#tryToNote();
     await new Promise((done) => setTimeout(done, backoff(this.#faults)));
     this.#faults += 1;

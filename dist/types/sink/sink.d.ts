@@ -27,6 +27,8 @@ export type Outcome = {
     readonly kind: 'failed';
     readonly error: EntryError;
     readonly transient: boolean;
+    /** What came before the statement that failed is applied for good; see applyAlone(). */
+    readonly committed?: true;
 }
 /** Nothing was done: the entry must not share a transaction; run it with applyAlone(). */
  | {

@@ -5,6 +5,8 @@ export interface Manifest {
     readonly names: readonly string[];
     /** In hand when a worker died, and neither applied nor failed since. */
     readonly suspects: readonly string[];
+    /** The entry that ran too long and was stopped together with its worker. */
+    readonly stopped?: string;
 }
 /** The manifest's name in processing/; anything else there is an orphan. */
 export declare const MANIFEST_FILE = "batch";

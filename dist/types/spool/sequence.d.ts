@@ -1,4 +1,6 @@
 import { type Spool } from './layout.js';
+/** A floor further ahead than this came from a wrong clock and is dropped. */
+export declare const MAX_LEAD_US: number;
 /**
  * The next sequence string, `<16-digit microseconds>_<pid>`.
  * @param onReset called with a message when a floor from a wrong clock was dropped.
@@ -12,7 +14,11 @@ export declare function sequenceAfterTie(): string;
  * clock raises nothing.
  */
 export declare function raiseFloor(spool: Spool, micros: number): void;
+/** A number no other write of this process has: the clock's, more than the last. */
+export declare function uniqueMicros(): number;
 /** The microseconds in a sequence string or entry name, or 0 when it holds none. */
 export declare function microsOf(text: string): number;
 /** Microseconds since 1970: the monotonic clock's resolution where it agrees with the wall clock. */
 export declare function nowMicros(): number;
+/** `<16-digit microseconds>_<pid>`. */
+export declare function formatSequence(micros: number): string;

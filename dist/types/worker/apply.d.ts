@@ -5,18 +5,15 @@
  * of it is undone, the others are applied again up to that one, then it runs on its own) or the lock has been held
  * for long enough. Results are settled after each COMMIT, in order.
  */
-import { type Sink, SinkOutage } from '../sink/sink.js';
-import type { EntryError } from '../spool/entry.js';
+import { type Outcome, type Sink, SinkOutage } from '../sink/sink.js';
 import type { Item } from './intake.js';
 export interface Result {
     readonly item: Item;
-    readonly outcome: {
-        kind: 'applied' | 'duplicate';
+    readonly outcome: Exclude<Outcome, {
+        kind: 'solo';
     } | {
-        kind: 'failed';
-        error: EntryError;
-        transient: boolean;
-    };
+        kind: 'broken';
+    }>;
     /** Time spent applying. */
     readonly micros: number;
 }

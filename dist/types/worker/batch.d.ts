@@ -35,6 +35,8 @@ export interface Work {
     readonly summary: WorkerSummary;
     /** Names whose writers have not finished. */
     readonly unfinished: Set<string>;
+    /** Names whose transaction is committed and that have not left pending/ yet. */
+    readonly committed: Set<string>;
     suspicion: Suspicion;
     watch: Watch | undefined;
     /** Only while a large backlog is drained. */

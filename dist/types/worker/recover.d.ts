@@ -2,6 +2,7 @@ import { type Sink } from '../sink/sink.js';
 import type { Journal } from '../spool/journal.js';
 import type { Spool } from '../spool/layout.js';
 import { type Stats } from '../spool/stats.js';
+import type { WorkerSummary } from './batch.js';
 import { type IntakeContext } from './intake.js';
 import type { Log } from './log.js';
 export interface Suspicion {
@@ -14,14 +15,19 @@ export interface Suspicion {
 }
 export declare const NO_SUSPICION: Suspicion;
 export interface RecoveryContext extends IntakeContext {
+    /** Names whose transaction this process has committed; without a ledger only it knows. */
+    readonly committed: ReadonlySet<string>;
+    /** The first recovery of a process follows a death of the last one; a later one follows a fault of the spool. */
+    readonly isRestart: boolean;
+    readonly summary: WorkerSummary;
     readonly journal: Journal;
     readonly stats: Stats;
     readonly log: Log;
     readonly sinkFor: (target: string) => Sink;
 }
 /**
- * Settles the manifest that was left behind.
- * @throws SinkOutage when a database can't be asked; nothing is then changed, and the caller tries again.
+ * Settles the manifest that was left behind. Entries whose database can't be asked now are left where they are: when
+ * they are applied, the ledger decides.
  */
 export declare function recoverBatch(context: RecoveryContext): Suspicion;
 /** Entry files in processing/ go back to pending/; other things there go to failed/. @returns how many. */

@@ -6,6 +6,9 @@ import type { Result } from './apply.js';
 import type { WorkerSummary } from './batch.js';
 import type { Item } from './intake.js';
 import type { Log } from './log.js';
+import type { Suspicion } from './recover.js';
+/** The entry's effect, or a part of it, is in the database. */
+export declare function isCommitted(outcome: Result['outcome']): boolean;
 export interface SettleContext {
     readonly spool: Spool;
     readonly config: Config;
@@ -13,6 +16,7 @@ export interface SettleContext {
     readonly stats: Stats;
     readonly log: Log;
     readonly summary: WorkerSummary;
+    readonly suspicion: Suspicion;
     /** The entry is in failed/ and has left pending/. */
     readonly onGone: (name: string) => void;
     /** These are applied, and journaled: takes them out of pending/, now or soon. */
