@@ -372,6 +372,16 @@ test('the spool is found like lib/config.ts finds it', async (t) => {
   }
 });
 
+test('a PWD that is not the working directory is not believed', async (t) => {
+  const self = project(t);
+  fakeWorker(self);
+  for (const [index, lie] of ['/nowhere', 'relative', '/'].entries()) {
+    const result = await self.bash('unset CLAUDE_PROJECT_DIR; PWD=$1; queue_db_write "SELECT 1"', [lie]);
+    assert.deepEqual([result.code, result.stderr], [0, '']);
+    assert.equal(self.names('pending').length, index + 1, lie);
+  }
+});
+
 test('without a project directory a relative spool is not taken from the root directory', async (t) => {
   const self = project(t);
   fakeWorker(self);

@@ -193,6 +193,20 @@ export const noStrace = (): string | false => unless('strace', ['-o', '/dev/null
 export const noMounts = (): string | false =>
   unless('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt'], 'the right to mount (unshare -m)');
 
+/** The front of a command line that runs the rest as another user. */
+export const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] as const;
+/** A skip reason: that it can't be another user, or that this user may not run the package. */
+export function noOtherUser(): string | false {
+  if (process.geteuid?.() !== 0) return 'needs root';
+  const [program, ...args] = AS_NOBODY;
+  const tool = join(DIST, 'queue-worker');
+  return unless(
+    program,
+    [...args, process.execPath, tool, '--help'],
+    'setpriv, and a package that others may read',
+  );
+}
+
 /** A process of the test's own, ended with it. */
 export function background(
   t: { after(fn: () => void): void },
