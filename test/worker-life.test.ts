@@ -25,6 +25,7 @@ import {
   ended,
   execute,
   isAlive,
+  lockDatabase,
   logged,
   logs,
   nodeWrite,
@@ -108,7 +109,13 @@ test('two workers at once: one applies, the other leaves with 0; each row once',
   const self = project(t);
   withLog(self);
   for (let i = 0; i < 300; i++) putEntry(self, logs(String(i)));
-  const results = await Promise.all([1, 2].map(() => self.run('queue-worker', ['run', '--once'])));
+  // Neither can be done before the other has come and gone.
+  const unlock = lockDatabase(self);
+  const env = { SQLITE_BUSY_TIMEOUT: '60000' };
+  const both = [1, 2].map(() => self.run('queue-worker', ['run', '--once'], { env }));
+  await Promise.race(both);
+  unlock();
+  const results = await Promise.all(both);
   assert.deepEqual(
     results.map(({ code }) => code),
     [0, 0],
