@@ -1,5 +1,5 @@
 /**
- * Configuration by environment: the only module that reads queue settings from `process.env`.
+ * Configuration by environment: the only module that reads the settings in `Config`.
  *
  * `loadConfig` checks every variable. A bad value is a CONFIG error that names the variable, the value and what
  * is allowed; a hook's hot path passes `onBadValue` instead, takes the default and lets the log be told.
@@ -31,7 +31,7 @@ export interface Config {
   readonly busyTimeout: number;
   /** Milliseconds one entry may run before it is stopped and put into failed/. */
   readonly statementTimeout: number;
-  /** false: queue-write goes to the database at once. */
+  /** false: every write goes to the database at once. */
   readonly useQueue: boolean;
   /** true: every enqueue is fsynced, file and directory, before success is reported. */
   readonly durable: boolean;

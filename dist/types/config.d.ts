@@ -22,7 +22,7 @@ export interface Config {
     readonly busyTimeout: number;
     /** Milliseconds one entry may run before it is stopped and put into failed/. */
     readonly statementTimeout: number;
-    /** false: queue-write goes to the database at once. */
+    /** false: every write goes to the database at once. */
     readonly useQueue: boolean;
     /** true: every enqueue is fsynced, file and directory, before success is reported. */
     readonly durable: boolean;

@@ -28,7 +28,7 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { journalFiles } from '../spool/journal.ts';
 import { FILE_MODE, type Spool } from '../spool/layout.ts';
-import { unlinkIfThere } from '../spool/publish.ts';
+import { fsyncDirectory, unlinkIfThere } from '../spool/publish.ts';
 import { WorkerLock } from '../worker/lock.ts';
 import { presentWorker } from './present.ts';
 
@@ -174,15 +174,6 @@ function writeArchive(spool: Spool, archive: string, bytes: Buffer, stat: Stats)
 
 function sizeOf(path: string): number {
   return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-function fsyncDirectory(path: string): void {
-  const fd = openSync(path, constants.O_RDONLY);
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function pause(milliseconds: number): void {

@@ -80,7 +80,7 @@ function rawNumber(value: bigint): unknown {
 }
 
 /** True when the bytes end in the commit mark. */
-export function isCommitted(bytes: Uint8Array): boolean {
+export function isFinished(bytes: Uint8Array): boolean {
   return bytes.length > 0 && bytes[bytes.length - 1] === NEWLINE;
 }
 

@@ -3,7 +3,7 @@
  *
  * A line is the entry as it was spooled plus `name` (its file name), `key` (its ledger key) and `applied_at`.
  * Lines are on disk (fdatasync) before the entries leave pending/, so a backup plus the journal since is the
- * database at any later moment. A crash can leave a torn last line; `openJournal` cuts it off, and recovery writes
+ * database at any later moment. A crash can leave a torn last line; `Journal.open` cuts it off, and recovery writes
  * the line again, because its entry is still in pending/. Files are numbered, not dated: a clock set back can't
  * reorder them. queue-cleanup --archive compresses closed ones to .jsonl.gz.
  */

@@ -168,7 +168,8 @@ function linkOrCopy(from: string, to: string): boolean {
   }
 }
 
-function fsyncDirectory(path: string): void {
+/** Makes a new name in the directory survive a power cut. */
+export function fsyncDirectory(path: string): void {
   const fd = openSync(path, constants.O_RDONLY);
   try {
     fsyncSync(fd);

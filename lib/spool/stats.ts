@@ -37,7 +37,7 @@ const MAX_OPERATIONS = 200;
 const OTHER = '(other)';
 const BUCKETS_PER_DOUBLING = 4;
 
-export function emptyStats(): Stats {
+function emptyStats(): Stats {
   return { processed: 0, failed: 0, retried: 0, duplicates: 0, databases: [], operations: {}, outages: {} };
 }
 

@@ -21,7 +21,7 @@ export interface Result {
 }
 
 export interface ApplyOptions {
-  /** Called around every entry with its position in `items`. */
+  /** Called before every entry; `leave` after it. */
   readonly enter: (item: Item) => void;
   readonly leave: () => void;
   /** Called after each COMMIT. */

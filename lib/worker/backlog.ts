@@ -30,6 +30,8 @@ export class Backlog {
   readonly #known = new Set<string>();
   /** Names put off, by the time (performance.now) to look again. */
   readonly #putOff = new Map<string, number>();
+  /** Names in pending/ that are no entry's. */
+  readonly #oddNames: string[] = [];
   /** Names that events brought since the last refill. */
   readonly #hints = new Set<string>();
   #watcher: FSWatcher | undefined;
@@ -97,6 +99,7 @@ export class Backlog {
     this.#known.clear();
     this.#putOff.clear();
     this.#hints.clear();
+    this.#oddNames.length = 0;
     this.#listedAt = Number.NEGATIVE_INFINITY;
   }
 
@@ -167,14 +170,12 @@ export class Backlog {
       const micros = microsOf(name);
       if (micros > this.highest && micros <= nowMicros() + MAX_LEAD_US) this.highest = micros;
     }
-    // What has no entry's name has no place in the order: it is put off to now, and taken to be buried.
+    // What has no entry's name has no place in the order: takeOdd() hands it out, to be buried.
     const odd = fresh.filter((name) => !isEntryName(name));
     this.#lanes.add(odd.length === 0 ? fresh : fresh.filter(isEntryName));
     for (const name of odd) this.#oddNames.push(name);
     return fresh.length;
   }
-
-  readonly #oddNames: string[] = [];
 
   /** Names in pending/ that are no entry's, each once. */
   takeOdd(): string[] {

@@ -9,7 +9,7 @@
 import { isMainThread, parentPort, Worker as Thread, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
 import { executablePath } from '../package.ts';
-import { decodeEntry, isCommitted } from '../spool/entry.ts';
+import { decodeEntry, isFinished } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
 import { readEntryFile } from '../spool/read.ts';
@@ -126,7 +126,7 @@ export function runFilesThread(): void {
 function textOf(path: string): string | undefined {
   try {
     const read = readEntryFile(path);
-    return read.kind === 'bytes' && isCommitted(read.bytes) ? decodeEntry(read.bytes) : undefined;
+    return read.kind === 'bytes' && isFinished(read.bytes) ? decodeEntry(read.bytes) : undefined;
   } catch {
     return undefined;
   }

@@ -6,8 +6,8 @@ import {
   decodeEntry,
   type Entry,
   type EntryError,
-  isCommitted,
   isEntryName,
+  isFinished,
   parseEntryText,
 } from '../spool/entry.ts';
 import { ledgerKey } from '../spool/identity.ts';
@@ -65,7 +65,7 @@ function readText(context: IntakeContext, name: string): string | Intake {
   if (read.kind === 'gone') return read;
   if (read.kind === 'fault') return { kind: 'fault', message: `${path}: ${read.message}` };
   if (read.kind === 'odd') return bad(`it ${read.why}`);
-  if (isCommitted(read.bytes)) return decodeEntry(read.bytes);
+  if (isFinished(read.bytes)) return decodeEntry(read.bytes);
   if (ageOf(path) < TORN_AFTER_MS) return { kind: 'unfinished' };
   return bad(`it is torn: its writer stopped after ${read.bytes.length} bytes, before the final newline`);
 }

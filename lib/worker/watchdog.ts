@@ -1,8 +1,7 @@
 /**
  * The watchdog: a thread beside the worker's main thread, which may be deep inside SQLite for long.
  *
- * It refreshes the heartbeat, sees to it that the spool is still safe and the lock still ours, and stops an entry
- * that runs longer than SQLITE_TIMEOUT. SQLite can't be interrupted through its driver, so that is done by
+ * It refreshes the heartbeat, sees to it that the spool is still safe, and stops an entry that runs longer than SQLITE_TIMEOUT. SQLite can't be interrupted through its driver, so that is done by
  * killing the process: the watchdog marks the entry in the manifest, starts a successor and sends itself SIGKILL. The
  * open transaction is rolled back by whoever opens the database next, and recovery puts the entry into failed/.
  *
@@ -62,7 +61,7 @@ export class Watch {
     }
   }
 
-  /** The watchdog wants the worker to leave: the spool became unsafe or the lock was lost. */
+  /** The watchdog wants the worker to leave: the spool became unsafe. */
   get stopRequested(): boolean {
     return Atomics.load(this.#cells, STOP) === 1;
   }

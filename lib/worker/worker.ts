@@ -5,7 +5,7 @@
  *   starting   take the lock (or leave: another worker has it), announce in worker.pid, recover what was left.
  *   working    take a batch in order, write the manifest, apply, COMMIT, settle, remove the manifest; again.
  *   waiting    nothing is ready: wait for an event, a due time or a poll.
- *   outage     a database can't be used: its entries are put off, with backoff; others go on.
+ *   outage     a database can't be used: its entries are parked and tried with backoff; others go on.
  *   leaving    idle for QUEUE_IDLE_EXIT: take worker.pid and the start notes away, list pending/ once more; go on
  *              if there is work, else free the lock. Producers publish before they look for a worker, the worker
  *              looks after it said goodbye: no entry is stranded.

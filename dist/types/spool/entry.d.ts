@@ -47,7 +47,7 @@ export declare function splitName(name: string): {
 /** The entry as it stands on disk, final newline included. BigInt parameters keep all their digits. */
 export declare function serializeEntry(entry: Entry): string;
 /** True when the bytes end in the commit mark. */
-export declare function isCommitted(bytes: Uint8Array): boolean;
+export declare function isFinished(bytes: Uint8Array): boolean;
 /**
  * The text of an entry file.
  * @throws QueueError BAD_ENTRY when a byte is not UTF-8.

@@ -22,7 +22,6 @@ export interface Stats {
         since: string;
     }>;
 }
-export declare function emptyStats(): Stats;
 /** The counters as last written; a missing or damaged file counts from nothing. */
 export declare function readStats(spool: Spool): Stats;
 export declare function writeStats(spool: Spool, stats: Stats): void;

@@ -10,7 +10,7 @@ export declare class Watch {
     enter(index: number): void;
     /** The entry has ended. Never returns when the watchdog has given it up: the process is about to be killed. */
     leave(): void;
-    /** The watchdog wants the worker to leave: the spool became unsafe or the lock was lost. */
+    /** The watchdog wants the worker to leave: the spool became unsafe. */
     get stopRequested(): boolean;
     end(): Promise<void>;
 }
