@@ -68,6 +68,8 @@ function main(args: readonly string[]): void {
     if (args.includes('--check')) return compare(built, dist);
     rmSync(dist, { recursive: true, force: true });
     cpSync(built, dist, { recursive: true });
+    // mkdtemp's 0700 would keep other users of an installation out.
+    chmodSync(dist, 0o755);
   } finally {
     rmSync(built, { recursive: true, force: true });
   }

@@ -4,17 +4,15 @@
  * A spool may hold a million entries: nothing is looked at but the names (no stat, no sort), and the age of the
  * oldest entry comes from the sequence in its name.
  */
-import { type Dir, opendirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { codeOf } from '../errors.ts';
 import { isEntryName } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
+import { forEachName } from '../spool/listing.ts';
 import { MANIFEST_FILE, readManifest } from '../spool/manifest.ts';
 import { priorityOf } from '../spool/order.ts';
 import { microsOf } from '../spool/sequence.ts';
 import { letterNames } from './letters.ts';
-
-/** Names read from a directory at a time. */
-const PORTION = 4096;
 
 export interface Depths {
   /** Entries waiting, those in hand not counted. */
@@ -35,7 +33,7 @@ export function readDepths(spool: Spool): Depths {
   const first: (string | undefined)[] = [];
   let count = 0;
   let taken = 0;
-  forEachName(spool.pending, (name) => {
+  forEachNameIfThere(spool.pending, (name) => {
     count += 1;
     if (inHand.size > 0 && inHand.has(name)) taken += 1;
     const lane = priorityOf(name);
@@ -62,19 +60,12 @@ function oldestOf(names: readonly (string | undefined)[]): Depths['oldest'] {
   return oldest;
 }
 
-/** readdir in portions: half the time of readdirSync, which sorts, and memory for one portion. */
-function forEachName(directory: string, visit: (name: string) => void): void {
-  let handle: Dir;
+/** A spool that is not there yet has no names. */
+function forEachNameIfThere(directory: string, visit: (name: string) => void): void {
   try {
-    handle = opendirSync(directory, { bufferSize: PORTION });
+    forEachName(directory, visit);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw error;
-  }
-  try {
-    for (let entry = handle.readSync(); entry !== null; entry = handle.readSync()) visit(entry.name);
-  } finally {
-    handle.closeSync();
+    if (codeOf(error) !== 'ENOENT') throw error;
   }
 }
 

@@ -7,11 +7,12 @@
  * network file systems): the directory's mtime is polled too. While a large backlog is drained the watch is closed,
  * for it would report every unlink of ours.
  */
-import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import type { Config } from '../config.ts';
 import { codeOf } from '../errors.ts';
 import { isEntryName } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
+import { forEachName } from '../spool/listing.ts';
 import { Lanes } from '../spool/order.ts';
 import { MAX_LEAD_US, microsOf, nowMicros } from '../spool/sequence.ts';
 
@@ -117,7 +118,11 @@ export class Backlog {
   list(): number {
     const start = performance.now();
     this.#listedMtime = mtimeOf(this.#spool.pending);
-    const found = this.#addNew(readdirSync(this.#spool.pending));
+    const names: string[] = [];
+    forEachName(this.#spool.pending, (name) => {
+      if (!this.#known.has(name)) names.push(name);
+    });
+    const found = this.#addNew(names);
     this.#listedAt = performance.now();
     this.#listingCost = this.#listedAt - start;
     return found;
