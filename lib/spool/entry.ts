@@ -27,6 +27,10 @@ export interface Entry {
   id?: string;
   /** Target database, when it is not the worker's default. */
   db?: string;
+  /** Absolute path of the migrations that the target must have seen before this entry is applied. */
+  schema?: string;
+  /** Names of the parameters whose text stands in a file of its own (spool/values.ts); only in pending/. */
+  values?: string[];
   job?: string;
   /** ISO 8601: not applied before then. */
   not_before?: string;
@@ -148,7 +152,7 @@ export function checkEntry(entry: Entry): void {
   if (entry.params !== undefined && (typeof entry.params !== 'object' || entry.params === null)) {
     throw bad('has "params" that are neither an object nor an array');
   }
-  for (const key of ['id', 'db', 'job', 'not_before'] as const) {
+  for (const key of ['id', 'db', 'schema', 'job', 'not_before'] as const) {
     if (entry[key] !== undefined && typeof entry[key] !== 'string')
       throw bad(`has "${key}" that is not a string`);
   }

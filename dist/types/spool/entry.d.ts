@@ -16,6 +16,10 @@ export interface Entry {
     id?: string;
     /** Target database, when it is not the worker's default. */
     db?: string;
+    /** Absolute path of the migrations that the target must have seen before this entry is applied. */
+    schema?: string;
+    /** Names of the parameters whose text stands in a file of its own (spool/values.ts); only in pending/. */
+    values?: string[];
     job?: string;
     /** ISO 8601: not applied before then. */
     not_before?: string;
