@@ -104,11 +104,14 @@ function writeExecutable(path: string, name: string): void {
   chmodSync(path, 0o755);
 }
 
-/** lib/cli/queue-write.sh with the parts of lib/queue-lib.sh in it, without comments and indentation. */
+/** lib/cli/queue-write.sh with the parts of lib/queue-lib.sh and queue-rest.sh in it, without comments and indentation. */
 function bashProducer(): string {
   const library = readFileSync(join(ROOT, 'lib', 'queue-lib.sh'), 'utf8');
   const [, ...parts] = library.split(/^(# BUILD: .*)$/m);
-  const pieces = new Map([['# BUILD: become Node', BECOME_NODE]]);
+  const pieces = new Map([
+    ['# BUILD: become Node', BECOME_NODE],
+    ['# BUILD: queue-rest.sh', readFileSync(join(ROOT, 'lib', 'queue-rest.sh'), 'utf8')],
+  ]);
   for (let i = 0; i < parts.length; i += 2) pieces.set(parts[i] as string, parts[i + 1] as string);
   const code = readFileSync(join(CLI, 'queue-write.sh'), 'utf8').replace(
     /^ *(# BUILD: .*)$/gm,

@@ -11,7 +11,7 @@ import { DIST, project, QUEUE_LIB, ROOT } from './support/project.ts';
 
 /** Prints everything about a shell that a function could change. `_queue_` names are ours to keep. */
 const STATE = `state() {
-  set -o; builtin shopt; builtin umask; trap -p; alias; declare -F; hash 2>/dev/null
+  set -o; builtin shopt; builtin umask; trap -p; alias; (declare -F) | (command grep -v ' _queue_'); hash 2>/dev/null
   (declare -p) | (command grep -vE '^declare -[-a-zA-Z]+ (_queue_[a-z_]*|_|BASHPID|EPOCH[A-Z]*|SRANDOM|RANDOM|SECONDS|LINENO|PIPESTATUS|FUNCNAME|BASH_[A-Z]*|COMP_WORDBREAKS)(=|$)')
   declare -p BASH_REMATCH PWD IFS 2>/dev/null || :; builtin pwd || :; for ((n = 0; n < 99; n++)); do if [[ -L /proc/$$/fd/$n ]]; then echo "fd $n"; fi; done; unset n
 }`;
@@ -173,12 +173,21 @@ for (const shell of ['dash', 'sh']) {
 queue_read_stdin input
 queue_db_write "SELECT :a -- it's" op 3 '{"m":1}' "a=$input" 'b=x y'
 db_write 'SELECT 2'
-queue_write '' || printf 'refused %s' $?`;
+queue_write '' || printf 'refused %s' $?
+printf piped | queue_db_write 'SELECT 3' op 6 '' 'a@-'
+{ queue_peek_stdin seen && [ "$seen" = 'twice
+' ] && queue_db_write 'SELECT 4' op 7 '' 'a@-' && queue_db_write 'SELECT 5' op 8 '' 'a@-'; } <<END
+twice
+END`;
     const input = 'two\nlines "quoted"\n\n';
     const result = await self.run(shell, ['-c', script], { input });
     assert.equal(result.stdout, 'refused 2', result.stderr);
-    const [first, second] = spooled(self);
+    const [first, second, ...piped] = spooled(self);
     assert.deepEqual(first?.entry.params, { a: input, b: 'x y' });
+    assert.deepEqual(
+      piped.map(({ entry }) => entry.params?.['a' as never]),
+      ['piped', 'twice\n', 'twice\n'],
+    );
     assert.deepEqual(
       [first?.entry.sql, first?.entry.operation, first?.entry.priority],
       ["SELECT :a -- it's", 'op', 3],
@@ -193,7 +202,7 @@ queue_write '' || printf 'refused %s' $?`;
 
 test('a shell that can not find the package says what to set', async (t) => {
   const self = project(t);
-  const result = await self.run('dash', ['-c', `. "${QUEUE_LIB}"; queue_db_write 'SELECT 1'`]);
+  const result = await self.run('dash', ['-c', `. "${QUEUE_LIB}"`]);
   assert.equal(result.code, 1);
   assert.match(result.stderr, /QUEUE_HOME/);
 });

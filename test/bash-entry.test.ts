@@ -103,16 +103,16 @@ test('values of every length around the size of a piece, and of many kilobytes',
   assert.equal(spooled(self).length, lengths.length);
 });
 
-test('a megabyte goes to Node, whole', async (t) => {
+test('a megabyte of SQL goes to Node, whole', async (t) => {
   const self = project(t);
   fakeWorker(self);
   const node = listeningNode(self);
-  const value = 'xy"\\'.repeat(262_144);
-  const script = `queue_read_stdin v; queue_db_write 'SELECT :v' big 2 '' "v=$v"`;
-  const result = await self.bash(script, [], { input: value, env: { QUEUE_NODE: node.path } });
+  const sql = `SELECT '${'xy"\\'.repeat(262_144)}'`;
+  const script = `queue_read_stdin sql; queue_db_write "$sql" big 2 '' v=1`;
+  const result = await self.bash(script, [], { input: sql, env: { QUEUE_NODE: node.path } });
   assert.deepEqual([result.code, result.stderr], [0, '']);
   assert.deepEqual(self.names('pending'), []);
-  const expected = ['-o', 'big', '-p', '2', '-m', '{}', '--param', `v=${value}`, '--', 'SELECT :v'];
+  const expected = ['-o', 'big', '-p', '2', '-m', '{}', '--param', `v=1`, '--', sql];
   assert.deepEqual(
     node.calls().map(({ input }) => input),
     [expected],

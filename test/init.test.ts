@@ -348,6 +348,7 @@ test('--reset empties the spool and nothing else', async (t) => {
     'failed',
     'pending',
     'processing',
+    'values',
   ]);
   assert.notEqual(report.identity, identity);
   assert.equal(readFileSync(join(self.spool, '.identity'), 'utf8'), report.identity);

@@ -41,10 +41,11 @@ _queue_become_node() {
 ((BASH_VERSINFO[0] > 4)) || _queue_become_node "$@"
 
 # BUILD: what it reads when it must
+# BUILD: queue-rest.sh
 
 ((${#BASH_SOURCE[@]} == 1)) || return 0
 
-# Sets _queue_parsed to the arguments of queue_db_write and _queue_stdin to the parameter that stdin becomes.
+# Sets _queue_parsed to the arguments of queue_db_write and _queue_from_stdin to the parameter that stdin becomes.
 # Returns 1 when Node is to parse the command line.
 _queue_parse() {
   local _queue_operation='' _queue_priority='' _queue_metadata=''
@@ -79,26 +80,22 @@ _queue_parse() {
       -p | --priority) _queue_priority=$2 ;;
       -m | --metadata) _queue_metadata=$2 ;;
       --param) _queue_params+=("$2") ;;
-      --stdin) _queue_stdin=$2 ;;
+      --stdin) _queue_from_stdin=$2 ;;
       --db) _queue_db=$2 ;;
     esac
     shift 2
   done
   ((${#_queue_words[@]} >= 1 && ${#_queue_words[@]} <= 4)) || return
-  [[ ${_queue_stdin-x} != [0123456789]* && ${_queue_stdin-x} != *[!$_queue_word]* ]] || return
+  [[ ${_queue_from_stdin-x} != [0123456789]* && ${_queue_from_stdin-x} != *[!$_queue_word]* ]] || return
   _queue_parsed=(
     "${_queue_words[0]}" "${_queue_operation:-${_queue_words[1]-}}" "${_queue_priority:-${_queue_words[2]-}}"
     "${_queue_metadata:-${_queue_words[3]-}}" "${_queue_params[@]}"
   )
 }
 
-unset -v _queue_stdin
+unset -v _queue_from_stdin
 if _queue_parse "$@"; then
-  if [[ ${_queue_stdin+set} ]]; then
-    queue_read_stdin queue_input
-    # shellcheck disable=SC2154 # queue_read_stdin has just set it
-    _queue_parsed+=("$_queue_stdin=$queue_input")
-  fi
+  [[ ! ${_queue_from_stdin+set} ]] || _queue_parsed+=("$_queue_from_stdin@-")
   queue_db_write "${_queue_parsed[@]}"
   _queue_status=$?
   if [[ $_queue_print != '' && $_queue_entry != '' ]]; then printf '%s\n' "$_queue_entry"; fi

@@ -9,6 +9,7 @@ import { WHY_SUFFIX } from '../spool/deadletter.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
 import { orphanNames } from '../spool/manifest.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
+import { orphanValues } from '../spool/values.ts';
 import { LOG_ROTATE_BYTES, openLog, rotateLog } from '../worker/log.ts';
 import { recoverOrphans, staleTemporaries } from '../worker/recover.ts';
 import { ensureWorker } from '../worker/start.ts';
@@ -137,8 +138,13 @@ function logs({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
 
 function temporaries({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
   const notes = listing(spool.tmp).filter((name) => isStaleNote(spool, name));
-  const names = [...new Set([...(listing(spool.tmp).length > 0 ? staleTemporaries(spool) : []), ...notes])];
-  if (!dryRun) for (const name of names) unlinkIfThere(join(spool.tmp, name));
+  const stale = listing(spool.tmp).length > 0 ? staleTemporaries(spool) : [];
+  const values = orphanValues(spool);
+  const names = [...new Set([...stale, ...notes]), ...values];
+  if (!dryRun) {
+    for (const name of [...stale, ...notes]) unlinkIfThere(join(spool.tmp, name));
+    for (const name of values) unlinkIfThere(join(spool.values, name));
+  }
   const list = names.length === 0 ? '' : `: ${names.slice(0, 3).map(printable).join(', ')}`;
   const more = names.length > 3 ? ', ...' : '';
   return {

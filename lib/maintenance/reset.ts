@@ -11,7 +11,7 @@ import { lstatSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { QueueError } from '../errors.ts';
 import { spoolIdentity } from '../spool/identity.ts';
-import { checkSpool, ensureSpool, type Spool } from '../spool/layout.ts';
+import { checkSpool, ensureSpool, type Spool, spoolDirectories } from '../spool/layout.ts';
 import { WorkerLock } from '../worker/lock.ts';
 import { listing } from './depths.ts';
 import { letterNames } from './letters.ts';
@@ -59,7 +59,7 @@ export function resetSpool(spool: Spool): string {
   const lock = WorkerLock.tryAcquire(spool);
   if (!lock) throw workerRuns(presentWorker(spool)?.pid);
   try {
-    for (const directory of [spool.pending, spool.processing, spool.failed, spool.completed, spool.tmp]) {
+    for (const directory of spoolDirectories(spool)) {
       // Not the directory itself: a hook may be writing into it.
       for (const name of listing(directory)) rmSync(join(directory, name), { recursive: true, force: true });
     }

@@ -59,10 +59,12 @@ export function checkSetsid(): Answer {
 }
 
 export function checkLibrary(): Answer {
-  const path = join(dirname(dirname(executablePath('queue-worker'))), 'lib', 'queue-lib.sh');
-  if (!existsSync(path)) return fault(`${path} is missing`, 'Install hookspool again.');
-  accessSync(path, constants.R_OK);
-  return ok(path);
+  const lib = join(dirname(dirname(executablePath('queue-worker'))), 'lib');
+  const paths = ['queue-lib.sh', 'queue-rest.sh', 'queue-old.sh'].map((name) => join(lib, name));
+  const missing = paths.find((path) => !existsSync(path));
+  if (missing) return fault(`${missing} is missing`, 'Install hookspool again.');
+  for (const path of paths) accessSync(path, constants.R_OK);
+  return ok(paths[0] as string);
 }
 
 export function checkExecutables(): Answer[] {

@@ -19,6 +19,8 @@ export interface Spool {
   readonly completed: string;
   /** Dead letters. */
   readonly failed: string;
+  /** Values of entries in pending/ that have files of their own; see values.ts. */
+  readonly values: string;
   /** Half-written files, never read. */
   readonly tmp: string;
   /** The sequence floor: 16 digits of microseconds. */
@@ -46,6 +48,7 @@ export function spoolAt(base: string): Spool {
     processing: join(base, 'processing'),
     completed: join(base, 'completed'),
     failed: join(base, 'failed'),
+    values: join(base, 'values'),
     tmp: join(base, '.tmp'),
     seq: join(base, '.seq'),
     lock: join(base, '.lock'),
@@ -57,9 +60,9 @@ export function spoolAt(base: string): Spool {
   };
 }
 
-/** The five directories inside a spool. */
+/** The directories inside a spool. */
 export function spoolDirectories(spool: Spool): string[] {
-  return [spool.pending, spool.processing, spool.completed, spool.failed, spool.tmp];
+  return [spool.pending, spool.processing, spool.completed, spool.failed, spool.values, spool.tmp];
 }
 
 /**

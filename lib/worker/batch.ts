@@ -15,6 +15,7 @@ import type { Spool } from '../spool/layout.ts';
 import { removeManifest, writeManifest } from '../spool/manifest.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
 import { countFailed, type Stats } from '../spool/stats.ts';
+import { removeValues } from '../spool/values.ts';
 import { applyItems, type Result } from './apply.ts';
 import type { Backlog } from './backlog.ts';
 import type { FilesThread } from './files-thread.ts';
@@ -55,6 +56,8 @@ export interface Work {
   readonly summary: WorkerSummary;
   /** Names whose writers have not finished. */
   readonly unfinished: Set<string>;
+  /** Of entries taken in, the parameters whose values have files of their own. */
+  readonly values: Map<string, readonly string[]>;
   /** Names whose transaction is committed and that have not left pending/ yet. */
   readonly committed: Set<string>;
   suspicion: Suspicion;
@@ -77,6 +80,7 @@ export function takeBatch(work: Work): Item[] {
     switch (intake.kind) {
       case 'item':
         bytes += intake.item.text.length;
+        if (intake.item.values.length > 0) work.values.set(name, intake.item.values);
         if (targets.isDown(intake.item.target)) targets.park(intake.item.target, name);
         else items.push(intake.item);
         break;
@@ -232,6 +236,11 @@ function putBack(work: Work, items: readonly Item[]): void {
 export function gone(work: Work, name: string): void {
   work.backlog.forget(name);
   work.committed.delete(name);
+  const values = work.values.get(name);
+  if (values) {
+    removeValues(work.spool, name, values);
+    work.values.delete(name);
+  }
   const { suspects } = work.suspicion;
   if (suspects.delete(name) && suspects.size === 0) work.suspicion = NO_SUSPICION;
 }

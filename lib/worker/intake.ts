@@ -9,17 +9,21 @@ import {
   isEntryName,
   isFinished,
   parseEntryText,
+  serializeEntry,
 } from '../spool/entry.ts';
 import { ledgerKey } from '../spool/identity.ts';
 import type { Spool } from '../spool/layout.ts';
 import { ageOf, readEntryFile } from '../spool/read.ts';
+import { loadValues } from '../spool/values.ts';
 
 /** An entry in hand. */
 export interface Item {
   readonly name: string;
   readonly entry: Entry;
-  /** The file's text: the journal keeps it as it was written. */
+  /** The entry's text as the journal keeps it: as it was written, with all values in it. */
   readonly text: string;
+  /** Parameters whose values have files of their own. */
+  readonly values: readonly string[];
   readonly key: string;
   readonly target: string;
 }
@@ -77,8 +81,13 @@ function itemOf(context: IntakeContext, name: string, text: string): Intake {
     const at = Date.parse(entry.not_before);
     if (at > Date.now()) return { kind: 'later', at };
   }
+  const { values = [] } = entry;
+  const fault = entry.values && loadValues(context.spool, name, entry);
+  if (fault !== undefined) return { kind: 'fault', message: fault };
   const target = entry.db ? databasePath(entry.db, context.config.projectRoot) : context.config.database;
-  return { kind: 'item', item: { name, entry, text, key: ledgerKey(context.identity, name, entry), target } };
+  const whole = values.length > 0 ? serializeEntry(entry) : text;
+  const key = ledgerKey(context.identity, name, entry);
+  return { kind: 'item', item: { name, entry, text: whole, values, key, target } };
 }
 
 function bad(message: string): Intake {

@@ -17,6 +17,7 @@ import type { Spool } from '../spool/layout.ts';
 import { type Manifest, orphanNames, readManifest, removeManifest } from '../spool/manifest.ts';
 import { moveNew, unlinkIfThere } from '../spool/publish.ts';
 import { countFailed, type Stats } from '../spool/stats.ts';
+import { orphanValues, removeValues } from '../spool/values.ts';
 import type { WorkerSummary } from './batch.ts';
 import { type IntakeContext, type Item, takeIn } from './intake.ts';
 import type { Log } from './log.ts';
@@ -117,17 +118,25 @@ export function staleTemporaries(spool: Spool, minAgeMs = STALE_TEMPORARY_MS): s
   });
 }
 
-/** Removes them. @returns how many. */
-export function removeStaleTemporaries(spool: Spool): number {
-  const names = staleTemporaries(spool);
-  for (const name of names) {
+/** Removes them. */
+export function removeStaleTemporaries(spool: Spool): void {
+  removeAll(staleTemporaries(spool).map((name) => join(spool.tmp, name)));
+}
+
+/** Removes values without an entry, which a death at the wrong moment has left. */
+export function removeOrphanValues(spool: Spool): void {
+  removeAll(orphanValues(spool).map((name) => join(spool.values, name)));
+}
+
+/** Litter: what can't be removed may stay. */
+function removeAll(paths: readonly string[]): void {
+  for (const path of paths) {
     try {
-      unlinkIfThere(join(spool.tmp, name));
+      unlinkIfThere(path);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
     }
   }
-  return names.length;
 }
 
 interface Findings {
@@ -178,8 +187,9 @@ function buryStopped(context: RecoveryContext, item: Item | undefined, applied: 
   bury(context, item, { code: 'SQLITE_TIMEOUT', message, at: new Date().toISOString(), hint });
 }
 
-function bury(context: RecoveryContext, { name, entry }: Item, error: EntryError): void {
+function bury(context: RecoveryContext, { name, entry, values }: Item, error: EntryError): void {
   buryEntry(context.spool, name, entry, error);
+  removeValues(context.spool, name, values);
   countFailed(context.stats, entry.operation);
   context.summary.failed += 1;
   context.log('error', `${name} (${entry.operation}) is in failed/: ${error.message}`);
@@ -197,7 +207,11 @@ function finishApplied(
   const missing = items.filter((item) => applied.has(item.name) && !journaled.has(item.name));
   const now = new Date().toISOString();
   context.journal.append(missing.map((item) => journalLine(item, now)));
-  for (const name of applied) if (name !== kept) unlinkIfThere(join(context.spool.pending, name));
+  for (const { name, values } of items) {
+    if (!applied.has(name) || name === kept) continue;
+    unlinkIfThere(join(context.spool.pending, name));
+    removeValues(context.spool, name, values);
+  }
   context.stats.processed += applied.size;
 }
 

@@ -29,7 +29,13 @@ import { FilesThread } from './files-thread.ts';
 import type { WorkerLock } from './lock.ts';
 import type { Log } from './log.ts';
 import { announce, withdraw } from './presence.ts';
-import { NO_SUSPICION, recoverBatch, recoverOrphans, removeStaleTemporaries } from './recover.ts';
+import {
+  NO_SUSPICION,
+  recoverBatch,
+  recoverOrphans,
+  removeOrphanValues,
+  removeStaleTemporaries,
+} from './recover.ts';
 import { clearStartNotes } from './start.ts';
 import { Targets } from './targets.ts';
 import { Watch } from './watchdog.ts';
@@ -84,6 +90,7 @@ export class Worker {
       backlog: new Backlog(spool, config),
       summary: { applied: 0, duplicates: 0, failed: 0 },
       unfinished: new Set(),
+      values: new Map(),
       committed: new Set(),
       suspicion: NO_SUSPICION,
       watch: undefined,
@@ -271,6 +278,8 @@ export class Worker {
     if (!this.#options.lock.isOurs()) throw new QueueError('WORKER', `${spool.lock} was removed or replaced`);
     recoverOrphans(spool, config.processingTimeout * 1000, log);
     removeStaleTemporaries(spool);
+    // It looks for the entry of each value: not beside a large backlog.
+    if (this.#work.backlog.ready === 0) removeOrphanValues(spool);
   }
 
   /** The spool, or a database during recovery, failed: what is in hand is in doubt, so recover it after a pause. */

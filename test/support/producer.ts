@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from 'node:path';
 import { type Entry, parseEntry } from '../../lib/spool/entry.ts';
 import { ensureSpool, spoolAt } from '../../lib/spool/layout.ts';
+import { loadValues } from '../../lib/spool/values.ts';
 import type { Project } from './project.ts';
 
 export interface Spooled {
@@ -21,11 +22,13 @@ export function fakeWorker(self: Project): void {
   writeFileSync(join(self.spool, 'worker.pid'), `${process.pid} 1 ${heartbeat}\n`, { mode: 0o600 });
 }
 
-/** The entries in pending/, in order; parsing them is part of the test. */
+/** The entries in pending/, in order, with their values; parsing them is part of the test. */
 export function spooled(self: Project): Spooled[] {
   return self.names('pending').map((name) => {
     const bytes = readFileSync(join(self.spool, 'pending', name));
-    return { name, bytes, entry: parseEntry(bytes, name) };
+    const entry = parseEntry(bytes, name);
+    if (entry.values) loadValues(spoolAt(self.spool), name, entry);
+    return { name, bytes, entry };
   });
 }
 

@@ -37,7 +37,7 @@ export interface Project {
   /** All rows of a query on the database, opened for this call only. */
   rows(sql: string, ...params: unknown[]): Record<string, unknown>[];
   /** Names in one of the spool's directories, sorted; [] when it is not there. */
-  names(directory: 'pending' | 'processing' | 'completed' | 'failed' | '.tmp'): string[];
+  names(directory: 'pending' | 'processing' | 'completed' | 'failed' | 'values' | '.tmp'): string[];
   /** Every journal line, parsed, oldest first. */
   journal(): Record<string, unknown>[];
 }

@@ -9,6 +9,8 @@ export interface Spool {
     readonly completed: string;
     /** Dead letters. */
     readonly failed: string;
+    /** Values of entries in pending/ that have files of their own; see values.ts. */
+    readonly values: string;
     /** Half-written files, never read. */
     readonly tmp: string;
     /** The sequence floor: 16 digits of microseconds. */
@@ -27,7 +29,7 @@ export interface Spool {
 export declare const FILE_MODE = 384;
 /** The paths of the spool at `base`; touches nothing. */
 export declare function spoolAt(base: string): Spool;
-/** The five directories inside a spool. */
+/** The directories inside a spool. */
 export declare function spoolDirectories(spool: Spool): string[];
 /**
  * Creates what is missing of a spool and checks what is there.

@@ -35,6 +35,8 @@ export interface Work {
     readonly summary: WorkerSummary;
     /** Names whose writers have not finished. */
     readonly unfinished: Set<string>;
+    /** Of entries taken in, the parameters whose values have files of their own. */
+    readonly values: Map<string, readonly string[]>;
     /** Names whose transaction is committed and that have not left pending/ yet. */
     readonly committed: Set<string>;
     suspicion: Suspicion;

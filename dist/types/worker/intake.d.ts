@@ -6,8 +6,10 @@ import type { Spool } from '../spool/layout.js';
 export interface Item {
     readonly name: string;
     readonly entry: Entry;
-    /** The file's text: the journal keeps it as it was written. */
+    /** The entry's text as the journal keeps it: as it was written, with all values in it. */
     readonly text: string;
+    /** Parameters whose values have files of their own. */
+    readonly values: readonly string[];
     readonly key: string;
     readonly target: string;
 }

@@ -34,5 +34,7 @@ export declare function recoverBatch(context: RecoveryContext): Suspicion;
 export declare function recoverOrphans(spool: Spool, minAgeMs: number, log: Log): number;
 /** Temporary files that a killed process left in .tmp. @returns their names. */
 export declare function staleTemporaries(spool: Spool, minAgeMs?: number): string[];
-/** Removes them. @returns how many. */
-export declare function removeStaleTemporaries(spool: Spool): number;
+/** Removes them. */
+export declare function removeStaleTemporaries(spool: Spool): void;
+/** Removes values without an entry, which a death at the wrong moment has left. */
+export declare function removeOrphanValues(spool: Spool): void;

@@ -3,7 +3,5 @@
 # tells whether the entry was written.
 # shellcheck source=/dev/null
 . "$QUEUE_LIB"
-input=''
-queue_read_stdin input
 queue_db_write "INSERT INTO events(session, hook) VALUES (json_extract(:hook, '\$.session_id'), :hook)" \
-  save_event 5 '{}' "hook=$input"
+  save_event 5 '{}' 'hook@-'

@@ -1,0 +1,12 @@
+import { type Entry } from './entry.js';
+import type { Spool } from './layout.js';
+/**
+ * Brings the values of pending/`name` into its params.
+ * @returns why the system could not read one now, or undefined.
+ * @throws QueueError BAD_ENTRY when one is missing, torn, not UTF-8, or no file.
+ */
+export declare function loadValues(spool: Spool, name: string, entry: Entry): string | undefined;
+/** Removes the files of an entry that has left pending/. @throws system errors. */
+export declare function removeValues(spool: Spool, name: string, params: readonly string[]): void;
+/** Files in values/ whose entry is neither in pending/ nor in failed/. */
+export declare function orphanValues(spool: Spool, minAgeMs?: number): string[];
