@@ -19,6 +19,7 @@ Puts SQL into the queue and returns at once. Silent on success.
       --stdin NAME          binds all of standard input to :NAME
       --sql-file FILE       takes the SQL from a file; - is standard input
       --db PATH             target database (default: $HIVE_DB, .hive-mind/hive.db)
+      --schema FILE         the migrations that the database gets before
       --id KEY              applied once per key, however often it is written
       --delay SECONDS       not applied before then
       --at TIME             the same, as an ISO 8601 time with a zone

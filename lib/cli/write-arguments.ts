@@ -1,6 +1,7 @@
 /** queue-write's command line: from arguments to a request, everything checked. */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { messageOf, QueueError } from '../errors.ts';
 import type { WriteRequest } from '../producer/enqueue.ts';
 import { numberOption, parse, usage } from './runner.ts';
@@ -29,6 +30,7 @@ export function readWriteArguments(given: string[]): WriteArguments {
     stdin: { type: 'string' },
     'sql-file': { type: 'string' },
     db: { type: 'string' },
+    schema: { type: 'string' },
     id: { type: 'string' },
     delay: { type: 'string' },
     at: { type: 'string' },
@@ -54,6 +56,7 @@ export function readWriteArguments(given: string[]): WriteArguments {
     ...(Object.keys(params).length === 0 ? {} : { params }),
     ...optional('id', nonEmpty(values.id)),
     ...optional('db', nonEmpty(values.db)),
+    ...optional('schema', values.schema ? resolve(values.schema) : undefined),
     ...optional('notBefore', notBefore),
     ...(values.durable ? { durable: true } : {}),
   };

@@ -73,7 +73,7 @@ export function letterPage(letter: Letter): string[] {
     `Priority:   ${entry.priority}`,
     `Created:    ${printable(entry.created_at)}`,
     `Retries:    ${entry.retries}`,
-    ...(['id', 'db', 'job'] as const).flatMap((key) => {
+    ...(['id', 'db', 'schema', 'job'] as const).flatMap((key) => {
       const value = entry[key];
       return value === undefined ? [] : [`${`${key}:`.padEnd(12)}${printable(value)}`];
     }),

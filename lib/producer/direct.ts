@@ -50,6 +50,7 @@ function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): DirectF
     allowAttach: config.allowAttach,
     mustExist: false,
     createDirectory: target === config.database,
+    warn: (message) => process.emitWarning(message),
   });
   try {
     const outcome = sink.applyAlone(entry, key);

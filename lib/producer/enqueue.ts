@@ -5,6 +5,7 @@
  * Steps: check everything, publish (see spool/publish.ts), then see to it that a worker is there. A spool that is
  * refused or can't be written turns the call into a direct write.
  */
+import { isAbsolute } from 'node:path';
 import { type Config, databasePath, isUrl, loadConfig } from '../config.ts';
 import { messageOf, QueueError } from '../errors.ts';
 import {
@@ -34,6 +35,8 @@ export interface WriteRequest {
   id?: string;
   /** Target database, when it is not the default. */
   db?: string;
+  /** Absolute path of a file of migrations that the target gets before the entry is applied; see README.md. */
+  schema?: string;
   job?: string;
   /** Not applied before then. */
   notBefore?: Date;
@@ -139,11 +142,19 @@ function draftOf(config: Config, request: WriteRequest): Omit<Entry, 'seq'> {
     retries: 0,
     ...(request.id === undefined ? {} : { id: request.id }),
     ...(db === undefined ? {} : { db }),
+    ...(request.schema === undefined ? {} : { schema: request.schema }),
     ...(request.job === undefined ? {} : { job: request.job }),
     ...(request.notBefore === undefined ? {} : { not_before: request.notBefore.toISOString() }),
   };
   checkEntry(draft as Entry);
   checkWellFormed(draft, 'the entry');
+  // The worker is in another directory.
+  if (request.schema !== undefined && !isAbsolute(request.schema)) {
+    throw new QueueError(
+      'BAD_ENTRY',
+      `the entry has a "schema" that is no absolute path: '${request.schema}'`,
+    );
+  }
   return draft;
 }
 

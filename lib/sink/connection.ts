@@ -16,6 +16,7 @@ import { dirname } from 'node:path';
 import { codeOf, messageOf } from '../errors.ts';
 import { type Db, loadDriver, type Prepared } from './driver.ts';
 import { Ledger } from './ledger.ts';
+import { Migrator } from './migrate.ts';
 import { asOutage, isOutage, reasonOf, SinkOutage } from './outage.ts';
 import { SAVEPOINT } from './plan.ts';
 import { PlanCache } from './plan-cache.ts';
@@ -24,6 +25,7 @@ import type { SinkOptions } from './sink.ts';
 export class Connection {
   readonly db: Db;
   readonly ledger: Ledger | undefined;
+  readonly migrator: Migrator;
   /** Prepared statements belong to the connection, and so do the plans that hold them. */
   readonly plans: PlanCache;
   readonly begin: Prepared;
@@ -58,6 +60,13 @@ export class Connection {
       this.rollbackTo = this.db.prepare(`ROLLBACK TO ${SAVEPOINT}`);
       this.ledger = options.exactlyOnce ? new Ledger(this.db) : undefined;
       this.plans = new PlanCache(options.allowAttach);
+      const { begin, commit } = this;
+      this.migrator = new Migrator(this.db, {
+        target: path,
+        begin,
+        commit,
+        warn: options.warn ?? (() => {}),
+      });
     } catch (error) {
       closeQuietly(this.db);
       throw asOutage(path, error, false);
@@ -66,6 +75,7 @@ export class Connection {
 
   /** Starts a write transaction in which the ledger's table exists. */
   start(): void {
+    this.migrator.lookAgain();
     this.begin.run();
     this.ledger?.create();
   }

@@ -33,19 +33,22 @@ export class SinkOutage extends QueueError {
   }
 }
 
-/** An entry's own fault that SQLite never saw: parameters that don't fit, a statement that is refused. */
+/** An entry's own fault that SQLite never saw, such as parameters that don't fit; or that its migrations are wrong. */
 export class EntryFault extends Error {
   readonly code: FaultCode;
   readonly hint: string | undefined;
+  /** The same entry may go through later. */
+  readonly transient: boolean;
 
-  constructor(code: FaultCode, message: string, hint?: string) {
+  constructor(code: FaultCode, message: string, hint?: string, { transient = false } = {}) {
     super(message);
     this.code = code;
     this.hint = hint;
+    this.transient = transient;
   }
 }
 
-export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED';
+export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED' | 'BAD_SCHEMA';
 
 /** The code of whatever was thrown; the driver's own TypeError and RangeError carry none. */
 export function reasonOf(error: unknown): string {

@@ -8,14 +8,15 @@
  *   those that come after. Such an entry runs alone: these statements before (`before`) or after (`after`) the
  *   rest (`body`), which keeps a transaction of its own. Between other statements they are refused.
  * - An entry that makes TEMP objects runs alone too: they would shadow tables of later entries.
- * - A statement that names the ledger is refused unless it only reads: the ledger is what makes entries apply
- *   exactly once.
+ * - A statement that names the ledger or the table of migrations is refused unless it only reads: they are what
+ *   makes entries and migrations apply exactly once.
  */
 import { EntryFault } from './outage.ts';
 import { type Binding, bindingOf, type Step } from './params.ts';
 import { type Statement, splitStatements, tokensOf, unquote } from './statements.ts';
 
 export const LEDGER = '_queue_ledger';
+export const MIGRATIONS = '_queue_migrations';
 /** The savepoint around each entry of a batch. */
 export const SAVEPOINT = '_queue_entry';
 
@@ -59,7 +60,7 @@ export function planSql(sql: string, allowAttach: boolean): Plan {
     throw new EntryFault('BAD_TEXT', 'the SQL holds U+0000, where SQLite stops reading');
   const statements = splitStatements(sql);
   if (statements.length === 0) throw new EntryFault('EMPTY_SQL', 'the SQL holds no statement, only comments');
-  if (/_queue_ledger/i.test(sql)) refuseLedgerWrites(statements);
+  if (/_queue_(ledger|migrations)/i.test(sql)) refuseOwnTables(statements);
 
   const kinds = statements.map((statement) => kindOf(statement, allowAttach));
   let from = 0;
@@ -209,10 +210,34 @@ function trackSavepoint(head: readonly string[], open: string[]): void {
   open.length = word === 'RELEASE' ? at : at + 1;
 }
 
-function refuseLedgerWrites(statements: readonly Statement[]): void {
-  for (const { word, text } of statements) {
-    const names = READERS.has(word) ? [] : tokensOf(text).map((token) => unquote(token).toLowerCase());
-    if (!names.includes(LEDGER)) continue;
-    throw new EntryFault('REFUSED', `the table ${LEDGER} is the worker's own: an entry may only read it`);
+/**
+ * Why a statement can't be part of a migration, or undefined when it can. A migration is one transaction of ours,
+ * has no values to bind, and leaves the connection as it was.
+ */
+export function refusalInMigration(statement: Statement): string | undefined {
+  const head = headOf(statement);
+  if (kindOf(statement, true) !== 'ordinary' || head[0]?.toUpperCase() === 'PRAGMA') {
+    const what = head.slice(0, 2).filter((token) => /^\w/.test(token));
+    return `${what.join(' ')} can't be part of a migration, which is one transaction by itself`;
   }
+  const table = ownTable(statement);
+  if (table !== undefined) return `the table ${table} is the worker's own: a migration may only read it`;
+  const [param] = statement.params;
+  return param && `it has the parameter ${param.name}, and a migration has no values to bind`;
+}
+
+/** @throws EntryFault REFUSED when an entry may write to a table of ours. */
+function refuseOwnTables(statements: readonly Statement[]): void {
+  for (const statement of statements) {
+    const table = ownTable(statement);
+    if (table === undefined) continue;
+    throw new EntryFault('REFUSED', `the table ${table} is the worker's own: an entry may only read it`);
+  }
+}
+
+/** The table of ours that a statement names, unless it only reads. */
+function ownTable({ word, text }: Statement): string | undefined {
+  if (READERS.has(word)) return undefined;
+  const names = tokensOf(text).map((token) => unquote(token).toLowerCase());
+  return [LEDGER, MIGRATIONS].find((table) => names.includes(table));
 }

@@ -24,6 +24,8 @@ export interface SinkOptions {
   readonly mustExist: boolean;
   /** true: a missing parent directory is created, with mode 0700; only together with `mustExist: false`. */
   readonly createDirectory: boolean;
+  /** Told what the user should know and no entry is to blame for; the same thing perhaps many times. */
+  readonly warn?: (message: string) => void;
 }
 
 export type Outcome =
@@ -41,7 +43,7 @@ export type Outcome =
       /** What came before the statement that failed is applied for good; see applyAlone(). */
       readonly committed?: true;
     }
-  /** Nothing was done: the entry must not share a transaction; run it with applyAlone(). */
+  /** Nothing was done: the entry must not share a transaction, or needs migrations; run it with applyAlone(). */
   | { readonly kind: 'solo' }
   /**
    * The entry ended the transaction, and its neighbours' work went with it: the whole batch is rolled back. Run
@@ -61,7 +63,8 @@ export interface Sink {
 
   /**
    * Applies one entry inside the open transaction, in its own savepoint and together with its ledger row. All its
-   * statements take effect or none.
+   * statements take effect or none. The outcome is `solo` when its database is not known to have the migrations that
+   * it names (`entry.schema`, see migrations.ts); a file that is missing is none to wait for.
    * @param key what the ledger knows the entry by.
    * @throws SinkOutage with `duringEntry: true` when the database fails while the entry runs; the transaction is
    *   then rolled back. Never throws for the entry's own fault.
@@ -87,6 +90,10 @@ export interface Sink {
    * before it, and at most once, when they come after it: if one of those fails, the outcome is `failed`, not
    * transient, and says that the rest of the entry is applied. Afterwards the connection is opened anew if the
    * entry may have changed its settings.
+   *
+   * Before anything else the database gets the migrations that the entry names and it lacks, each in a transaction of
+   * its own that stays whatever becomes of the entry. Is the file or its SQL wrong, the outcome is `failed` with
+   * BAD_SCHEMA.
    * @throws SinkOutage, with `duringEntry` as for apply().
    */
   applyAlone(entry: Entry, key: string): Outcome;

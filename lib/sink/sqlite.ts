@@ -60,6 +60,7 @@ export class SqliteSink implements Sink {
       return failed(error);
     }
     if (ready.plan.alone) return SOLO;
+    if (entry.schema !== undefined && !connection.migrator.isSettled(entry.schema)) return SOLO;
     try {
       connection.savepoint.run();
       if (connection.ledger && !connection.ledger.note(key)) {
@@ -104,6 +105,8 @@ export class SqliteSink implements Sink {
     } catch (error) {
       return failed(error);
     }
+    const fault = entry.schema === undefined ? undefined : this.#migrate(connection, entry.schema);
+    if (fault) return fault;
     try {
       return this.#runAlone(connection, ready, key);
     } finally {
@@ -159,6 +162,20 @@ export class SqliteSink implements Sink {
       throw this.#outage(undoing, true);
     }
     return failed(error);
+  }
+
+  /** @returns what an entry fails with that names these migrations; undefined when the database has them. */
+  #migrate({ migrator }: Connection, path: string): Outcome | undefined {
+    migrator.lookAgain();
+    if (migrator.isSettled(path)) return undefined;
+    try {
+      migrator.apply(path);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof EntryFault)) throw this.#outage(error, false);
+      this.rollback();
+      return failed(error);
+    }
   }
 
   /** The entry in three steps: what comes before its transaction, the transaction, what comes after it. */
@@ -230,7 +247,8 @@ function readyOf(connection: Connection, entry: Entry): Ready {
 }
 
 function failed(error: unknown): Outcome {
-  return { kind: 'failed', error: entryError(error), transient: isTransient(reasonOf(error)) };
+  const transient = error instanceof EntryFault ? error.transient : isTransient(reasonOf(error));
+  return { kind: 'failed', error: entryError(error), transient };
 }
 
 /** A statement after the committed part of the entry has failed: trying again would find the ledger's row. */

@@ -10,6 +10,8 @@
 export interface Statement {
   /** The statement from its first token to its semicolon, comments in between included. */
   readonly text: string;
+  /** Its offset in the text that was cut. */
+  readonly at: number;
   /** Its first token, in upper case. */
   readonly word: string;
   readonly params: readonly Param[];
@@ -119,7 +121,8 @@ export function splitStatements(sql: string): Statement[] {
     end = tokenEnd(sql, at, kind);
     if (kind === SPACE || kind === COMMENT) continue;
     if (kind === SEMICOLON && !inTrigger(trigger)) {
-      if (start !== -1) found.push({ text: sql.slice(start, end), word, params: params ?? NO_PARAMS });
+      if (start !== -1)
+        found.push({ text: sql.slice(start, end), at: start, word, params: params ?? NO_PARAMS });
       start = -1;
       params = undefined;
       trigger = 'start';
@@ -141,7 +144,8 @@ export function splitStatements(sql: string): Statement[] {
       );
     }
   }
-  if (start !== -1) found.push({ text: sql.slice(start, last), word, params: params ?? NO_PARAMS });
+  if (start !== -1)
+    found.push({ text: sql.slice(start, last), at: start, word, params: params ?? NO_PARAMS });
   return found;
 }
 

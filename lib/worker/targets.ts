@@ -25,6 +25,8 @@ export class Targets {
   readonly #log: Log;
   readonly #sinks = new Map<string, Sink>();
   readonly #outages = new Map<string, Outage>();
+  /** What was said before: a sink says it with every transaction. */
+  readonly #warned = new Set<string>();
 
   constructor(config: Config, stats: Stats, log: Log) {
     this.#config = config;
@@ -48,6 +50,7 @@ export class Targets {
       // A database that has been there and is gone was moved away: making an empty one would fail every entry.
       mustExist: this.#stats.databases.includes(target),
       createDirectory: target === this.#config.database,
+      warn: (message) => this.#warnOnce(message),
     });
     this.#sinks.set(target, sink);
     return sink;
@@ -124,6 +127,12 @@ export class Targets {
 
   close(): void {
     for (const target of [...this.#sinks.keys()]) this.#drop(target);
+  }
+
+  #warnOnce(message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.#log('warn', message);
   }
 
   #drop(target: string): void {

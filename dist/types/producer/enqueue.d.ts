@@ -1,10 +1,3 @@
-/**
- * The TypeScript producer. When `enqueue` returns, the entry is in the spool, or the database has it; when it
- * throws, neither.
- *
- * Steps: check everything, publish (see spool/publish.ts), then see to it that a worker is there. A spool that is
- * refused or can't be written turns the call into a direct write.
- */
 import { type Config } from '../config.js';
 import { QueueError } from '../errors.js';
 import { type Params } from '../spool/entry.js';
@@ -22,6 +15,8 @@ export interface WriteRequest {
     id?: string;
     /** Target database, when it is not the default. */
     db?: string;
+    /** Absolute path of a file of migrations that the target gets before the entry is applied; see README.md. */
+    schema?: string;
     job?: string;
     /** Not applied before then. */
     notBefore?: Date;

@@ -1,11 +1,13 @@
 import { type Db, type Prepared } from './driver.js';
 import { Ledger } from './ledger.js';
+import { Migrator } from './migrate.js';
 import { PlanCache } from './plan-cache.js';
 import type { SinkOptions } from './sink.js';
 export declare class Connection {
     #private;
     readonly db: Db;
     readonly ledger: Ledger | undefined;
+    readonly migrator: Migrator;
     /** Prepared statements belong to the connection, and so do the plans that hold them. */
     readonly plans: PlanCache;
     readonly begin: Prepared;

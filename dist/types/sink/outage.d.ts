@@ -21,13 +21,17 @@ export declare class SinkOutage extends QueueError {
         cause?: unknown;
     });
 }
-/** An entry's own fault that SQLite never saw: parameters that don't fit, a statement that is refused. */
+/** An entry's own fault that SQLite never saw, such as parameters that don't fit; or that its migrations are wrong. */
 export declare class EntryFault extends Error {
     readonly code: FaultCode;
     readonly hint: string | undefined;
-    constructor(code: FaultCode, message: string, hint?: string);
+    /** The same entry may go through later. */
+    readonly transient: boolean;
+    constructor(code: FaultCode, message: string, hint?: string, { transient }?: {
+        transient?: boolean | undefined;
+    });
 }
-export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED';
+export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED' | 'BAD_SCHEMA';
 /** The code of whatever was thrown; the driver's own TypeError and RangeError carry none. */
 export declare function reasonOf(error: unknown): string;
 /** True for codes that speak of the database file, its locks or the machine. */

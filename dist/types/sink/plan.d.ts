@@ -1,5 +1,7 @@
 import { type Binding, type Step } from './params.js';
+import { type Statement } from './statements.js';
 export declare const LEDGER = "_queue_ledger";
+export declare const MIGRATIONS = "_queue_migrations";
 /** The savepoint around each entry of a batch. */
 export declare const SAVEPOINT = "_queue_entry";
 export interface Plan {
@@ -20,3 +22,8 @@ export interface Plan {
  * @throws EntryFault when it can't be an entry.
  */
 export declare function planSql(sql: string, allowAttach: boolean): Plan;
+/**
+ * Why a statement can't be part of a migration, or undefined when it can. A migration is one transaction of ours,
+ * has no values to bind, and leaves the connection as it was.
+ */
+export declare function refusalInMigration(statement: Statement): string | undefined;

@@ -9,6 +9,8 @@
 export interface Statement {
     /** The statement from its first token to its semicolon, comments in between included. */
     readonly text: string;
+    /** Its offset in the text that was cut. */
+    readonly at: number;
     /** Its first token, in upper case. */
     readonly word: string;
     readonly params: readonly Param[];
