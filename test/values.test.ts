@@ -98,7 +98,8 @@ test('5 MB of stdin cost no more than one cat, 32 KB no process at all', {
     const result = await self.run('strace', args, { input: 'x'.repeat(size) });
     assert.deepEqual([result.code, result.stderr], [0, '']);
     const calls = readFileSync(trace, 'utf8').split('\n');
-    assert.equal(calls.filter((line) => /execve\(.* = 0$/.test(line)).length, execs, calls.join('\n'));
+    // A call that another process interrupts has its result on a line of its own.
+    assert.equal(calls.filter((line) => /execve\((?!.* = -1 )/.test(line)).length, execs, calls.join('\n'));
     assert.equal(calls.filter((line) => /\b(clone3?|v?fork)\(/.test(line)).length, execs - 1);
     assert.deepEqual(spooled(self).at(-1)?.entry.params, { v: 'x'.repeat(size) });
   }
