@@ -15,6 +15,7 @@
 # queue_peek_stdin VAR       the first 32 KB of stdin into VAR; NAME@- still binds all of it, and while it is no
 #                            longer than that in any number of writes
 # queue_read_stdin VAR       all of stdin, to the last byte, into VAR (returns 2 for a bad name)
+# queue_find_spool VAR       the path of the spool into VAR, whether it is there or not
 # queue_init_dirs            creates the spool; 0 when it is there and safe
 # queue_is_available         0 when writes go to the spool: it is there, safe and writable, USE_QUEUE is on
 # queue_size                 prints how many entries wait
@@ -268,9 +269,21 @@ queue_peek_stdin() {
   local -
   set +aekuvxET
   local _queue_stdin
-  _queue_is_variable "$1" queue_peek_stdin || return
+  _queue_is_variable "${1-}" queue_peek_stdin || return
   [[ $_queue_peeked != '' ]] || { _queue_read_head && _queue_peeked=$_queue_stdin; }
   builtin printf -v "$1" '%s' "$_queue_head"
+}
+
+queue_find_spool() {
+  local -
+  set -C +aekuvxET
+  local _queue_dir _queue_target _queue_schema _queue_text
+  _queue_is_variable "${1-}" queue_find_spool || return
+  _queue_dir=${CLAUDE_PROJECT_DIR-}/${QUEUE_BASE_DIR:-.hive-mind/queue}
+  [[ ${QUEUE_BASE_DIR-} != /* ]] || _queue_dir=$QUEUE_BASE_DIR
+  [[ (${QUEUE_BASE_DIR-} == /* || ${CLAUDE_PROJECT_DIR-} == /*) && $_queue_dir/ != *[./]/* ]] ||
+    { _queue_load && _queue_find_spool; } || return
+  builtin printf -v "$1" '%s' "$_queue_dir"
 }
 
 queue_read_stdin() {

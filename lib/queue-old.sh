@@ -94,6 +94,12 @@ queue_peek_stdin() {
   eval "$1=\${_queue_peeked#x}"
 }
 
+queue_find_spool() {
+  _queue_is_variable "${1-}" queue_find_spool || return
+  _queue_base=$(_queue_run queue-status --json | sed -n 's/^ *"spool": *"\(.*\)",*$/\1/p' | head -n 1)
+  eval "$1=\$_queue_base"
+}
+
 queue_write() { queue_db_write "$@"; }
 db_write() { queue_db_write "$@"; }
 queue_init_dirs() { _queue_run queue-init >/dev/null; }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -273,4 +273,27 @@ set -euo pipefail; readonly IFS=0; v=''; v2=''
 state >"$1/state"; (mv "$1/state" "$1/before"); queue_read_stdin v; v2=$v v=''; [[ $v2 == $'100\\n' ]]; v2=''; state >"$1/state"; (mv "$1/state" "$1/after"); cmp "$1/before" "$1/after"`;
   const result = await self.bash(script, [self.dir], { input: '100\n' });
   assert.deepEqual([result.code, result.stdout, result.stderr], [0, '', '']);
+});
+
+test('queue_find_spool names the spool by the rules of every other part', async (t) => {
+  const self = project(t);
+  mkdirSync(join(self.dir, 'deep', 'er'), { recursive: true });
+  const cases: [Record<string, string | undefined>, string][] = [
+    [{}, self.spool],
+    [{ QUEUE_BASE_DIR: 'q//./x/../y' }, join(self.dir, 'q', 'y')],
+    [{ QUEUE_BASE_DIR: join(self.dir, 'abs') }, join(self.dir, 'abs')],
+    [{ CLAUDE_PROJECT_DIR: undefined }, self.spool],
+    [{ CLAUDE_PROJECT_DIR: undefined, QUEUE_BASE_DIR: 'z' }, join(self.dir, 'z')],
+  ];
+  mkdirSync(join(self.dir, '.git'));
+  for (const [env, spool] of cases) {
+    const cwd = join(self.dir, 'deep', 'er');
+    const found = await self.bash('queue_find_spool where; printf %s "$where"', [], { env, cwd });
+    assert.deepEqual([found.code, found.stdout, found.stderr], [0, spool, '']);
+    const status = await self.run('queue-status', ['--json'], { env, cwd });
+    assert.equal(JSON.parse(status.stdout).spool, spool);
+    const script = `QUEUE_HOME=$1; . "$2"; queue_find_spool where; printf %s "$where"`;
+    const other = await self.run('dash', ['-c', script, 'test', ROOT, QUEUE_LIB], { env, cwd });
+    assert.equal(other.stdout, spool);
+  }
 });
