@@ -161,9 +161,6 @@ _queue_word=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_
 # shellcheck disable=SC1003 # a backslash, and no attempt to escape the quote
 _queue_backslash='\\' _queue_quote='\"' _queue_newline='\n' _queue_tab='\t'
 
-queue_write() { queue_db_write "$@"; }
-db_write() { queue_db_write "$@"; }
-
 # What is still common: parameters, settings, texts with a few escapes. Returns 1 when nothing is left to do,
 # with the status in _queue_text.
 _queue_prepare() {
@@ -265,6 +262,38 @@ _queue_write_values() {
   done
 }
 
+# All of stdin into $1, in bytes, as above.
+_queue_slurp() {
+  local _queue_whole='' _queue_text=''
+  [[ ${LC_ALL-} == C ]] || local LC_ALL=C
+  while builtin read -r -N 16777216 _queue_text; do _queue_whole+=$_queue_text; done
+  builtin printf -v "$1" '%s' "$_queue_whole$_queue_text"
+}
+
+# Sets _queue_created to this second, UTC, as 2026-01-02T04:42:43Z. By arithmetic: printf's %()T would need
+# TZ, which may be readonly. In 400 years (an era) are 146097 days; years begin in March here, so that the
+# leap day is their last.
+_queue_set_created() {
+  local _queue_second_now=${_queue_now::10} _queue_day _queue_era _queue_year _queue_month
+  _queue_day=$((_queue_second_now / 86400 + 719468))
+  _queue_era=$((_queue_day / 146097))
+  _queue_day=$((_queue_day % 146097))
+  _queue_year=$(((_queue_day - _queue_day / 1460 + _queue_day / 36524 - _queue_day / 146096) / 365))
+  _queue_day=$((_queue_day - 365 * _queue_year - _queue_year / 4 + _queue_year / 100))
+  _queue_month=$(((5 * _queue_day + 2) / 153))
+  builtin printf -v _queue_created '%04d-%02d-%02dT%02d:%02d:%02dZ' \
+    "$((_queue_era * 400 + _queue_year + _queue_month / 10))" \
+    "$((_queue_month < 10 ? _queue_month + 3 : _queue_month - 9))" \
+    "$((_queue_day - (153 * _queue_month + 2) / 5 + 1))" \
+    "$((_queue_second_now / 3600 % 24))" "$((_queue_second_now / 60 % 60))" "$((_queue_second_now % 60))"
+  _queue_second=$_queue_second_now
+}
+
+# BUILD: only for scripts that source it
+
+queue_write() { queue_db_write "$@"; }
+db_write() { queue_db_write "$@"; }
+
 queue_peek_stdin() {
   local -
   set +aekuvxET
@@ -297,33 +326,6 @@ _queue_is_variable() {
   [[ $1 == '' || $1 == [0123456789]* || $1 == _queue_* || $1 == *[!$_queue_word]* ]] || return 0
   builtin printf '%s: not a name for a variable: %s\n' "$2" "$1" >&2
   return 2
-}
-
-# In bytes, as above.
-_queue_slurp() {
-  local _queue_whole='' _queue_text=''
-  [[ ${LC_ALL-} == C ]] || local LC_ALL=C
-  while builtin read -r -N 16777216 _queue_text; do _queue_whole+=$_queue_text; done
-  builtin printf -v "$1" '%s' "$_queue_whole$_queue_text"
-}
-
-# Sets _queue_created to this second, UTC, as 2026-01-02T04:42:43Z. By arithmetic: printf's %()T would need
-# TZ, which may be readonly. In 400 years (an era) are 146097 days; years begin in March here, so that the
-# leap day is their last.
-_queue_set_created() {
-  local _queue_second_now=${_queue_now::10} _queue_day _queue_era _queue_year _queue_month
-  _queue_day=$((_queue_second_now / 86400 + 719468))
-  _queue_era=$((_queue_day / 146097))
-  _queue_day=$((_queue_day % 146097))
-  _queue_year=$(((_queue_day - _queue_day / 1460 + _queue_day / 36524 - _queue_day / 146096) / 365))
-  _queue_day=$((_queue_day - 365 * _queue_year - _queue_year / 4 + _queue_year / 100))
-  _queue_month=$(((5 * _queue_day + 2) / 153))
-  builtin printf -v _queue_created '%04d-%02d-%02dT%02d:%02d:%02dZ' \
-    "$((_queue_era * 400 + _queue_year + _queue_month / 10))" \
-    "$((_queue_month < 10 ? _queue_month + 3 : _queue_month - 9))" \
-    "$((_queue_day - (153 * _queue_month + 2) / 5 + 1))" \
-    "$((_queue_second_now / 3600 % 24))" "$((_queue_second_now / 60 % 60))" "$((_queue_second_now % 60))"
-  _queue_second=$_queue_second_now
 }
 
 # What the rest defines, until it is read.

@@ -391,6 +391,8 @@ _queue_read_all() {
   [[ $_queue_peeked == '' ]] || _queue_peeked=whole
 }
 
+# BUILD: only for scripts that source it
+
 # Runs the function $1 with the other arguments, options in hand and the spool found.
 _queue_with_spool() {
   local -

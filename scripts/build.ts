@@ -48,6 +48,8 @@ const CJS: BuildOptions = {
 
 /** In the syntax of any Node: one clear line where the addon would crash the process. */
 const NODE_CHECK = `if(parseInt(process.versions.node,10)<22){process.stderr.write("hookspool needs Node 22 or later; this is "+process.versions.node+" ("+process.execPath+"). Upgrade it, or name another in QUEUE_NODE.\\n");process.exit(1)}`;
+/** What comes after this line in the bash library, an executable has no use for. */
+const SOURCED_ONLY = '# BUILD: only for scripts that source it';
 const URL_OF_FILE = 'var __url=require("url").pathToFileURL(__filename).href;';
 
 /** Becomes Node. Which: $QUEUE_NODE, the one installed for development, the one on PATH. */
@@ -107,10 +109,11 @@ function writeExecutable(path: string, name: string): void {
 /** lib/cli/queue-write.sh with the parts of lib/queue-lib.sh and queue-rest.sh in it, without comments and indentation. */
 function bashProducer(): string {
   const library = readFileSync(join(ROOT, 'lib', 'queue-lib.sh'), 'utf8');
+  const [rest = ''] = readFileSync(join(ROOT, 'lib', 'queue-rest.sh'), 'utf8').split(SOURCED_ONLY);
   const [, ...parts] = library.split(/^(# BUILD: .*)$/m);
   const pieces = new Map([
     ['# BUILD: become Node', BECOME_NODE],
-    ['# BUILD: queue-rest.sh', readFileSync(join(ROOT, 'lib', 'queue-rest.sh'), 'utf8')],
+    ['# BUILD: queue-rest.sh', rest],
   ]);
   for (let i = 0; i < parts.length; i += 2) pieces.set(parts[i] as string, parts[i + 1] as string);
   const code = readFileSync(join(CLI, 'queue-write.sh'), 'utf8').replace(
