@@ -67,13 +67,16 @@ test('an urgent entry that comes while a large backlog waits goes first, whateve
   const { backlog, put, next } = setup(t);
   const all = names(50);
   put(...all);
-  const taken = Array.from({ length: LIMIT }, next);
-  assert.deepEqual(taken, all.slice(0, LIMIT));
+  const taken = [next()];
+  while (backlog.ready > 0) taken.push(backlog.take());
+  assert.ok(taken.length < 2 * LIMIT, `${taken.length} names were held`);
   put('01_1700000000000000_2.json', '09_1700000000000000_2.json');
   assert.deepEqual([backlog.ready, backlog.take(), backlog.hasMore], [0, undefined, true]);
-  const rest = Array.from({ length: 42 }, next);
-  assert.deepEqual(rest, ['01_1700000000000000_2.json', ...all.slice(LIMIT), '09_1700000000000000_2.json']);
-  assert.deepEqual([next(), backlog.hasMore], [undefined, false]);
+  for (let name = next(); name !== undefined; name = next()) taken.push(name);
+  const urgentAt = taken.indexOf('01_1700000000000000_2.json');
+  assert.ok(urgentAt < 2 * LIMIT, `it came as number ${urgentAt}`);
+  assert.deepEqual(taken.toSpliced(urgentAt, 1), [...all, '09_1700000000000000_2.json']);
+  assert.equal(backlog.hasMore, false);
 });
 
 test('the highest sequence number is that of all entries, not only of those that are held', (t) => {
@@ -139,7 +142,8 @@ test('after reset all is listed again, although the directory has not changed', 
   const { backlog, put, next } = setup(t);
   const all = names(50);
   put(...all);
-  for (let i = 0; i < LIMIT; i++) next();
+  next();
+  while (backlog.ready > 0) backlog.take();
   assert.equal(backlog.hasMore, true);
   backlog.reset();
   assert.deepEqual([backlog.ready, backlog.hasMore], [0, false]);

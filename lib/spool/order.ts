@@ -5,9 +5,9 @@
  * best of at most ten heads; with aging, an entry counts one priority higher for every `aging` seconds it has
  * waited, and that is still true, because within a lane the oldest has aged most.
  *
- * However many entries wait, a lane holds no more than its limit: it is cut back to its oldest names, and the last
- * of these is its horizon. Names beyond the horizon are on disk alone. A lane that runs empty before its horizon is
- * exhausted: what comes next is not known until pending/ has been listed.
+ * However many entries wait, a lane holds a limited number: when it has grown too large it is cut back to its oldest
+ * names, and the last of these is its horizon. Names beyond the horizon are on disk alone. A lane with a horizon that
+ * has run empty is exhausted: what comes next is not known until pending/ has been listed.
  */
 import { microsOf } from './sequence.ts';
 
@@ -172,14 +172,14 @@ function isExhausted(lane: Lane): boolean {
 }
 
 function mergeSorted(a: readonly string[], b: readonly string[]): string[] {
-  const merged: string[] = [];
+  // Made in its full size: growing would leave arrays of megabytes behind, one after another.
+  const merged = new Array<string>(a.length + b.length);
   let i = 0;
   let j = 0;
-  while (i < a.length && j < b.length) {
-    merged.push((a[i] as string) <= (b[j] as string) ? (a[i++] as string) : (b[j++] as string));
+  for (let at = 0; at < merged.length; at++) {
+    const isFromA = j === b.length || (i < a.length && (a[i] as string) <= (b[j] as string));
+    merged[at] = (isFromA ? a[i++] : b[j++]) as string;
   }
-  while (i < a.length) merged.push(a[i++] as string);
-  while (j < b.length) merged.push(b[j++] as string);
   return merged;
 }
 

@@ -2,11 +2,14 @@
  * What the worker knows of pending/: the names ready to be taken, those to be looked at later, and when to look at
  * the directory again.
  *
- * Of a large backlog only the names that come next are held (see order.ts), so memory does not grow with it; when
- * they are used up, the directory is listed for more. A million names take a second to list, so between two such
- * listings the lanes are kept up by file events; listing again is rationed to a tenth of the time. Events may be lost (a full inotify queue) or never come (some
- * network file systems): the directory's mtime is polled too. While a large backlog is drained the watch is closed,
- * for it would report every unlink of ours.
+ * Of a large backlog only the names that come next are held (see order.ts), so that memory does not grow with it;
+ * when they are used up, the directory is listed for more. Entries that are put off or parked are held whatever their
+ * number: they have been read, and must not be read again at every listing.
+ *
+ * Listing a million names takes a second, so a listing is followed up by file events; listing again is rationed to a
+ * tenth of the time. Events may be lost (a full inotify queue) or never come (some network file systems): the
+ * directory's mtime is polled too. While a large backlog is drained the watch is closed, for it would report every
+ * unlink of ours.
  */
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import type { Config } from '../config.ts';
@@ -19,8 +22,6 @@ import { MAX_LEAD_US, microsOf, nowMicros } from '../spool/sequence.ts';
 
 /** How many names of one priority are held; more makes listings fewer, less saves memory (100 bytes a name). */
 const LANE_LIMIT = 200_000;
-/** How many names a listing hands over at a time. */
-const PORTION = 20_000;
 /** With more names than this waiting, events are not worth their cost. */
 const WATCH_LIMIT = 1000;
 /** A listing may take this share of the time. */
@@ -32,6 +33,8 @@ export class Backlog {
   readonly #spool: Spool;
   readonly #pollMs: number;
   readonly #lanes: Lanes;
+  /** How many names a listing hands to the lanes at a time. */
+  readonly #portion: number;
   /** Every name that is in a lane, in hand, put off or parked: listings and events add only others. */
   readonly #known = new Set<string>();
   /** Names put off, by the time (performance.now) to look again. */
@@ -53,6 +56,7 @@ export class Backlog {
     this.#spool = spool;
     this.#pollMs = config.pollInterval * 1000;
     this.#lanes = new Lanes(config.aging, laneLimit);
+    this.#portion = Math.ceil(laneLimit / 4);
   }
 
   /** Names ready to be taken, of those that are held. */
@@ -143,7 +147,7 @@ export class Backlog {
     };
     forEachName(this.#spool.pending, (name) => {
       if (this.#lanes.isBeyondHorizon(name)) this.#noteSequence(name);
-      else if (portion.push(name) >= PORTION) handOver();
+      else if (portion.push(name) >= this.#portion) handOver();
     });
     handOver();
     this.#listedAt = performance.now();
