@@ -68,6 +68,111 @@ for (const aging of [0, 1, 7, 0.001]) {
   });
 }
 
+for (const aging of [0, 1, 7, 0.001]) {
+  test(`Lanes with a limit takes the same, when listings bring what it does not hold, with aging ${aging}`, () => {
+    let listings = 0;
+    for (let seed = 1; seed <= 40; seed++) {
+      const next = random(seed);
+      const limit = 1 + Math.floor(next() * 6);
+      const lanes = new Lanes(aging, limit);
+      const waiting = new Set<string>();
+      const inHand: string[] = [];
+      // What its user keeps: the names that are held or in hand.
+      const known = new Set<string>();
+      let now = START;
+      let count = 0;
+      const add = (names: readonly string[]): void => {
+        for (const name of names) known.add(name);
+        for (const name of lanes.add(names)) assert.ok(known.delete(name), `${name} was not held`);
+      };
+      const list = (): void => {
+        listings += 1;
+        lanes.liftHorizons();
+        const names = [...waiting].sort(() => next() - 0.5);
+        while (names.length > 0) add(names.splice(0, 3).filter((name) => !known.has(name)));
+      };
+      const take = (): void => {
+        const expected = nextOf([...waiting], now, aging);
+        let taken = lanes.take(now);
+        if (taken === undefined && lanes.isExhausted) {
+          list();
+          assert.equal(lanes.isExhausted, false, `seed ${seed}: still exhausted`);
+          taken = lanes.take(now);
+        }
+        assert.equal(taken, expected, `seed ${seed}, ${count} names`);
+        if (taken === undefined) return;
+        waiting.delete(taken);
+        inHand.push(taken);
+      };
+      for (let step = 0; step < 60; step++) {
+        now += Math.floor(next() * 3_000_000);
+        const dice = next();
+        if (dice < 0.3) {
+          const names = Array.from({ length: Math.floor(next() * 8) }, () => {
+            const seq = `${now - Math.floor(next() * 20_000_000)}_${++count}`;
+            return entryName(4 + Math.floor(next() * 3), next() < 0.1 ? `old-${count}` : seq);
+          });
+          for (const name of names) waiting.add(name);
+          add(names);
+        } else if (dice < 0.4) {
+          // A database is back: all that was put aside goes back, late.
+          const back = inHand.splice(0);
+          for (const name of back) waiting.add(name);
+          add(back);
+        } else if (dice < 0.5) {
+          for (const name of inHand.splice(0)) known.delete(name);
+        } else take();
+        assert.ok(lanes.size <= 3 * 1.5 * limit, `seed ${seed}: ${lanes.size} names held`);
+        assert.equal(lanes.size, known.size - inHand.length, `seed ${seed}: what is held is known`);
+        const peeked = lanes.peek(5);
+        if (aging === 0)
+          assert.deepEqual(peeked, [...waiting].sort().slice(0, peeked.length), `seed ${seed}`);
+      }
+      while (waiting.size > 0) take();
+    }
+    assert.ok(listings > 500, `only ${listings} listings`);
+  });
+}
+
+test('a lane is cut to its smallest names, and what is beyond them is handed back', () => {
+  const lanes = new Lanes(0, 10);
+  const names = Array.from({ length: 40 }, (_, i) => `05_${START + i}_1.json`);
+  assert.deepEqual(lanes.add(names.slice(5, 20)), [], 'one and a half times the limit is not cut yet');
+  assert.deepEqual(lanes.add([names[20] as string]), names.slice(15, 21));
+  assert.deepEqual(lanes.add(names.slice(21)), names.slice(21), 'beyond the horizon');
+  assert.deepEqual(lanes.add(names.slice(0, 5)), [], 'before it there is room');
+  assert.equal(lanes.isBeyondHorizon(names[14] as string), false);
+  assert.equal(lanes.isBeyondHorizon(names[15] as string), true);
+  assert.equal(lanes.isBeyondHorizon('09_1.json'), false, 'each priority has its own');
+  lanes.liftHorizons();
+  assert.ok(lanes.isBeyondHorizon(names[15] as string), 'it is not exhausted yet');
+  lanes.clear();
+  assert.deepEqual([lanes.size, lanes.isExhausted, lanes.take(START)], [0, false, undefined]);
+  assert.deepEqual(lanes.add(names.slice(20, 21)), []);
+});
+
+test('an exhausted lane holds back the less urgent ones, not the more urgent; with aging it holds back all', () => {
+  for (const [aging, urgent] of [
+    [0, '01_1_1.json'],
+    [60, undefined],
+  ] as const) {
+    const lanes = new Lanes(aging, 2);
+    const names = Array.from({ length: 4 }, (_, i) => `05_${START + i}_1.json`);
+    assert.deepEqual(lanes.add([...names, '09_1_1.json']), names.slice(2));
+    assert.deepEqual(lanes.peek(5), names.slice(0, 2), 'the less urgent does not come next');
+    assert.deepEqual([lanes.take(START), lanes.take(START)], names.slice(0, 2));
+    assert.equal(lanes.isExhausted, true);
+    assert.deepEqual([lanes.take(START), lanes.peek(5)], [undefined, []]);
+    lanes.add(['01_1_1.json']);
+    assert.equal(lanes.take(START), urgent);
+    lanes.liftHorizons();
+    if (!urgent) assert.equal(lanes.take(START), '01_1_1.json');
+    assert.deepEqual(lanes.add(names.slice(2)), []);
+    assert.deepEqual([lanes.take(START), lanes.take(START)], names.slice(2));
+    assert.equal(lanes.take(START), '09_1_1.json');
+  }
+});
+
 test('without aging the order is the byte order of the names', () => {
   const lanes = new Lanes();
   const names = Array.from({ length: 1000 }, (_, i) =>

@@ -2,10 +2,14 @@
  * What the worker knows of pending/: the names ready to be taken, those to be looked at later, and when to look at
  * the directory again.
  *
- * A directory of a million names takes a second to list, so it is listed once and then kept up by file events;
- * listing again is rationed to a tenth of the time. Events may be lost (a full inotify queue) or never come (some
- * network file systems): the directory's mtime is polled too. While a large backlog is drained the watch is closed,
- * for it would report every unlink of ours.
+ * Of a large backlog only the names that come next are held (see order.ts), so that memory does not grow with it;
+ * when they are used up, the directory is listed for more. Entries that are put off or parked are held whatever their
+ * number: they have been read, and must not be read again at every listing.
+ *
+ * Listing a million names takes a second, so a listing is followed up by file events; listing again is rationed to a
+ * tenth of the time. Events may be lost (a full inotify queue) or never come (some network file systems): the
+ * directory's mtime is polled too. While a large backlog is drained the watch is closed, for it would report every
+ * unlink of ours.
  */
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import type { Config } from '../config.ts';
@@ -16,6 +20,8 @@ import { forEachName } from '../spool/listing.ts';
 import { Lanes } from '../spool/order.ts';
 import { MAX_LEAD_US, microsOf, nowMicros } from '../spool/sequence.ts';
 
+/** How many names of one priority are held; more makes listings fewer, less saves memory (100 bytes a name). */
+const LANE_LIMIT = 200_000;
 /** With more names than this waiting, events are not worth their cost. */
 const WATCH_LIMIT = 1000;
 /** A listing may take this share of the time. */
@@ -27,7 +33,9 @@ export class Backlog {
   readonly #spool: Spool;
   readonly #pollMs: number;
   readonly #lanes: Lanes;
-  /** Every name that is in a lane, in hand or put off: listings and events add only others. */
+  /** How many names a listing hands to the lanes at a time. */
+  readonly #portion: number;
+  /** Every name that is in a lane, in hand, put off or parked: listings and events add only others. */
   readonly #known = new Set<string>();
   /** Names put off, by the time (performance.now) to look again. */
   readonly #putOff = new Map<string, number>();
@@ -44,15 +52,26 @@ export class Backlog {
   /** The highest sequence number seen. */
   highest = 0;
 
-  constructor(spool: Spool, config: Config) {
+  constructor(spool: Spool, config: Pick<Config, 'pollInterval' | 'aging'>, laneLimit = LANE_LIMIT) {
     this.#spool = spool;
     this.#pollMs = config.pollInterval * 1000;
-    this.#lanes = new Lanes(config.aging);
+    this.#lanes = new Lanes(config.aging, laneLimit);
+    this.#portion = Math.ceil(laneLimit / 4);
   }
 
-  /** Names ready to be taken. */
+  /** Names ready to be taken, of those that are held. */
   get ready(): number {
     return this.#lanes.size;
+  }
+
+  /** True while there are names to be taken, or there may be when pending/ has been listed again. */
+  get hasMore(): boolean {
+    return this.ready > 0 || this.#lanes.isExhausted;
+  }
+
+  /** True for a name that is in a lane, in hand, put off or parked. */
+  has(name: string): boolean {
+    return this.#known.has(name);
   }
 
   /** Names put off: delayed, unfinished, waiting for a retry or for their database. */
@@ -60,7 +79,7 @@ export class Backlog {
     return this.#putOff.size;
   }
 
-  /** Takes the next name; it stays known until `forget` or `putBack`. */
+  /** Takes the next name; it stays known until `forget`. undefined when none is ready or a listing must come first. */
   take(): string | undefined {
     return this.#lanes.take(nowMicros());
   }
@@ -79,7 +98,7 @@ export class Backlog {
 
   /** Names that were taken and not settled go back to their places. */
   putBack(names: readonly string[]): void {
-    this.#lanes.add(names);
+    this.#place(names);
   }
 
   /** Looks at a taken name again in `ms` milliseconds. */
@@ -96,12 +115,13 @@ export class Backlog {
 
   /** Forgets everything it knows and lists anew: after a fault that left pending/ in doubt. */
   reset(): void {
-    while (this.take() !== undefined);
+    this.#lanes.clear();
     this.#known.clear();
     this.#putOff.clear();
     this.#hints.clear();
     this.#oddNames.length = 0;
     this.#listedAt = Number.NEGATIVE_INFINITY;
+    this.#listedMtime = 0;
   }
 
   /** Brings the lanes up to date: names whose time has come, events, and a listing where one is due. */
@@ -118,11 +138,18 @@ export class Backlog {
   list(): number {
     const start = performance.now();
     this.#listedMtime = mtimeOf(this.#spool.pending);
-    const names: string[] = [];
+    this.#lanes.liftHorizons();
+    let found = 0;
+    let portion: string[] = [];
+    const handOver = (): void => {
+      found += this.#addNew(portion);
+      portion = [];
+    };
     forEachName(this.#spool.pending, (name) => {
-      if (!this.#known.has(name)) names.push(name);
+      if (this.#lanes.isBeyondHorizon(name)) this.#noteSequence(name);
+      else if (portion.push(name) >= this.#portion) handOver();
     });
-    const found = this.#addNew(names);
+    handOver();
     this.#listedAt = performance.now();
     this.#listingCost = this.#listedAt - start;
     return found;
@@ -158,6 +185,7 @@ export class Backlog {
   }
 
   #isListingDue(now: number): boolean {
+    if (this.#lanes.isExhausted) return true;
     const rested = now - this.#listedAt >= this.#listingCost / LISTING_SHARE;
     if (this.ready === 0 && this.#hints.size === 0) {
       return rested && mtimeOf(this.#spool.pending) !== this.#listedMtime;
@@ -172,14 +200,23 @@ export class Backlog {
       if (this.#known.has(name)) continue;
       this.#known.add(name);
       fresh.push(name);
-      const micros = microsOf(name);
-      if (micros > this.highest && micros <= nowMicros() + MAX_LEAD_US) this.highest = micros;
+      this.#noteSequence(name);
     }
     // What has no entry's name has no place in the order: takeOdd() hands it out, to be buried.
     const odd = fresh.filter((name) => !isEntryName(name));
-    this.#lanes.add(odd.length === 0 ? fresh : fresh.filter(isEntryName));
+    this.#place(odd.length === 0 ? fresh : fresh.filter(isEntryName));
     for (const name of odd) this.#oddNames.push(name);
     return fresh.length;
+  }
+
+  /** Into the lanes; what these do not hold is not known any more, so that a listing finds it again. */
+  #place(names: readonly string[]): void {
+    for (const name of this.#lanes.add(names)) this.#known.delete(name);
+  }
+
+  #noteSequence(name: string): void {
+    const micros = microsOf(name);
+    if (micros > this.highest && micros <= nowMicros() + MAX_LEAD_US) this.highest = micros;
   }
 
   /** Names in pending/ that are no entry's, each once. */
@@ -195,7 +232,7 @@ export class Backlog {
       else this.#nextPutOff = Math.min(this.#nextPutOff, at);
     }
     for (const name of due) this.#putOff.delete(name);
-    this.#lanes.add(due);
+    this.#place(due);
   }
 
   #rewatch(): void {

@@ -153,7 +153,7 @@ export class Worker {
     }
     this.#faults = 0;
     delete stats.outages.spool;
-    return items.length > 0 || backlog.ready > 0;
+    return items.length > 0 || backlog.hasMore;
   }
 
   /** A second thread pays only for a large backlog. */
@@ -189,7 +189,8 @@ export class Worker {
 
   #isDrained(): boolean {
     const { unfinished, targets, backlog, stats, config, summary } = this.#work;
-    if (unfinished.size > 0) return false;
+    // One that is not known any more has left pending/ while nobody looked.
+    if ([...unfinished].some((name) => backlog.has(name))) return false;
     if (targets.parked === 0) return backlog.list() === 0;
     const [outage] = Object.values(stats.outages);
     if (!outage || Date.now() - Date.parse(outage.since) < config.busyTimeout) return false;
