@@ -130,7 +130,7 @@ const layouts: Record<string, string> = {
   'hooks empty': '{\n  "model": "opus",\n  "hooks": {}\n}\n',
   'nothing in it': '{}\n',
   'an event empty, the only one': '{"hooks":{"Stop":[]}}',
-  'a matcher of theirs among ours': `{\n "hooks": {"SessionEnd": [\n  {"hooks": []}\n ]},\n "z": "${'é'.repeat(9)}"\n}`,
+  'one space, not ASCII': `{\n "hooks": {"SessionEnd": [\n  {"hooks": []}\n ]},\n "z": "${'é'.repeat(9)}"\n}`,
 };
 for (const [name, before] of Object.entries(layouts)) {
   test(`adding twice and removing gives the same bytes: ${name}`, async (t) => {

@@ -2,6 +2,7 @@
  * Reading and replacing a settings file that belongs to the user: whole or not at all, with its mode and owner, at
  * the end of whatever symlinks lead to it, and never over a change that someone made in between.
  */
+import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -70,13 +71,13 @@ function writeWhole(target: string, text: string): void {
   const directory = dirname(target);
   mkdirSync(directory, { recursive: true });
   const old = statSync(target, { throwIfNoEntry: false });
-  const temporary = join(directory, `.${basename(target)}.${process.pid}.tmp`);
+  const temporary = join(directory, `.${basename(target)}.${randomUUID()}.tmp`);
   try {
     writeFileSync(temporary, text, { flag: 'wx', flush: true });
     if (old) likeBefore(temporary, old);
     renameSync(temporary, target);
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') unlinkIfThere(temporary);
+    unlinkIfThere(temporary);
     throw error;
   }
   fsyncDirectory(directory);
