@@ -12,3 +12,8 @@ export function executablePath(name: string): string {
     if (dir === dirname(dir)) throw new Error(`dist/${name} is not found above ${start}: run npm run build`);
   }
 }
+
+/** The directory that dist/, lib/ and hooks/ are in. */
+export function installationPath(): string {
+  return dirname(dirname(executablePath('queue-init')));
+}

@@ -41,8 +41,12 @@ const CJS: BuildOptions = {
   ...COMMON,
   format: 'cjs',
   external: ['better-sqlite3'],
-  // proper-lockfile asks for it only to have fs; its patches of fs would cost every start.
-  alias: { 'graceful-fs': 'node:fs' },
+  alias: {
+    // proper-lockfile asks for it only to have fs; its patches of fs would cost every start.
+    'graceful-fs': 'node:fs',
+    // Its main file requires its parts by names that only run time knows.
+    'jsonc-parser': 'jsonc-parser/lib/esm/main.js',
+  },
   define: { 'import.meta.url': '__url' },
 };
 

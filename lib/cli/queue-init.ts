@@ -1,22 +1,32 @@
-/** queue-init: creates a queue, checks an installation, or empties a spool. */
+/** queue-init: creates a queue, adds the hooks to a project, checks an installation, or empties a spool. */
+import { join, resolve } from 'node:path';
 import { loadConfig } from '../config.ts';
 import { EXIT } from '../errors.ts';
+import { changeHooks, type HookEntry, type SettingsReport } from '../maintenance/hooks-settings.ts';
 import { type InitReport, initialize } from '../maintenance/init.ts';
 import { planReset, type ResetPlan, refuseWhileWorking, resetSpool } from '../maintenance/reset.ts';
 import { countOf, formatBytes, printable } from '../maintenance/text.ts';
 import { verifyInstallation } from '../maintenance/verify.ts';
 import { renderFindings } from '../maintenance/verify-page.ts';
+import { installationPath } from '../package.ts';
 import { spoolAt } from '../spool/layout.ts';
 import { canAsk, confirm, printJson, printLines } from './output.ts';
 import { parse, runCommand, usage } from './runner.ts';
 
 const help = `Usage: queue-init [--json]
+       queue-init --hooks [--remove] [--settings FILE] [--dry-run] [--json]
        queue-init --verify [--json]
        queue-init --reset [--yes] [--json]
 
 Creates the spool and the database file. What is there already is left as it is. A database that was there and is
 gone is created anew: this is how you say that it will not come back.
 
+  --hooks      adds this installation's hooks to the project's .claude/settings.json, which is made where it is
+               missing; all else in it stays as it is. Its own entries of before are replaced: run it again after
+               hookspool has moved. Not for those who have the plugin: it brings the hooks along.
+  --remove     with --hooks: takes them out again, and nothing else
+  --settings FILE   with --hooks: another file, such as .claude/settings.local.json or ~/.claude/settings.json
+  --dry-run    with --hooks: says what would be done and does nothing
   --verify     checks every part of an installation and says what to do about each fault; changes nothing
   --reset      empties the spool: waiting entries, dead letters, journal, counters; asks first. The database is
                not touched. Without the journal, an older backup can't be brought up to date.
@@ -26,6 +36,8 @@ gone is created anew: this is how you say that it will not come back.
 
 Keys of --json
   queue-init   {spool, createdSpool, identity, database, createdDatabase, busy}
+  --hooks      {settings, change (none created changed deleted), dryRun, added, removed}; the last two are
+               [{event, matcher, command, timeout}], with null for no matcher and no timeout
   --verify     {state (ok warning fault), findings: [{what, state, detail, advice}]}; advice may be null
   --reset      {removed: {pending, processing, failed, journalFiles, journalBytes} or null, identity}
 
@@ -34,6 +46,9 @@ Exit codes: 0 done (--verify: no fault), 1 not possible, refused or a fault was 
 Examples:
   queue-init
   queue-init --verify
+  queue-init --hooks --dry-run
+  queue-init --hooks --settings .claude/settings.local.json
+  queue-init --hooks --remove
   queue-worker stop && queue-init --reset --yes
 `;
 
@@ -42,14 +57,23 @@ void runCommand({
   help,
   run(args) {
     const { values, positionals } = parse(args, {
+      hooks: { type: 'boolean', default: false },
+      remove: { type: 'boolean', default: false },
+      settings: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
       verify: { type: 'boolean', default: false },
       reset: { type: 'boolean', default: false },
       yes: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     });
     if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
-    if (values.verify && values.reset) throw usage('--verify and --reset exclude each other');
+    if (Number(values.verify) + Number(values.reset) + Number(values.hooks) > 1)
+      throw usage('--hooks, --verify and --reset exclude each other');
+    for (const name of ['remove', 'settings', 'dry-run'] as const)
+      if (values[name] && !values.hooks) throw usage(`--${name} is only for --hooks`);
+    if (values.settings === '') throw usage('--settings is empty: it must name a file');
     if (values.yes && !values.reset) throw usage('--yes is only for --reset');
+    if (values.hooks) return hooks(values.settings, values.remove, values['dry-run'], values.json);
     if (values.verify) return verify(values.json);
     return values.reset ? reset(values.yes, values.json) : create(values.json);
   },
@@ -69,6 +93,23 @@ function describe({ spool, createdSpool, database, createdDatabase, busy }: Init
     `spool     ${word(createdSpool)}: ${printable(spool)}`,
     `database  ${word(createdDatabase)}: ${printable(database)}${busy ? ' (in use by another connection)' : ''}`,
   ];
+}
+
+function hooks(file: string | undefined, remove: boolean, dryRun: boolean, json: boolean): number {
+  // Bad variables are no matter here: only the project's root is asked for.
+  const path = file ?? join(loadConfig(process.env, () => {}).projectRoot, '.claude', 'settings.json');
+  const report = changeHooks(resolve(path), remove ? undefined : installationPath(), dryRun);
+  if (json) printJson({ ...report, dryRun });
+  else printLines(describeHooks(report, dryRun));
+  return EXIT.ok;
+}
+
+function describeHooks({ settings, change, added, removed }: SettingsReport, dryRun: boolean): string[] {
+  const line = (sign: string, { event, matcher, command }: HookEntry): string =>
+    printable(`${sign} ${[event, matcher ?? '', command].filter(Boolean).join('  ')}`);
+  const verb = change === 'none' ? 'nothing to do' : dryRun ? `would be ${change}` : change;
+  const lines = [`settings  ${verb}: ${printable(settings)}`];
+  return [...lines, ...removed.map((entry) => line('-', entry)), ...added.map((entry) => line('+', entry))];
 }
 
 function verify(json: boolean): number {
