@@ -33,6 +33,8 @@ export type ErrorCode =
  | 'DATABASE'
 /** A worker runs, or does not, and the command needs the opposite. */
  | 'WORKER'
+/** The agent's settings file is not what it should be, or can't be read or written. */
+ | 'SETTINGS'
 /** A named thing is not there. */
  | 'NOT_FOUND';
 export declare class QueueError extends Error {

@@ -4,12 +4,16 @@ export declare class Backlog {
     #private;
     /** The highest sequence number seen. */
     highest: number;
-    constructor(spool: Spool, config: Config);
-    /** Names ready to be taken. */
+    constructor(spool: Spool, config: Pick<Config, 'pollInterval' | 'aging'>, laneLimit?: number);
+    /** Names ready to be taken, of those that are held. */
     get ready(): number;
+    /** True while there are names to be taken, or there may be when pending/ has been listed again. */
+    get hasMore(): boolean;
+    /** True for a name that is in a lane, in hand, put off or parked. */
+    has(name: string): boolean;
     /** Names put off: delayed, unfinished, waiting for a retry or for their database. */
     get putOff(): number;
-    /** Takes the next name; it stays known until `forget` or `putBack`. */
+    /** Takes the next name; it stays known until `forget`. undefined when none is ready or a listing must come first. */
     take(): string | undefined;
     /** About the next `count` names, still to be taken. */
     peek(count: number): string[];
