@@ -36,7 +36,7 @@ Examples:
 
 const DRAIN_TIMEOUT_MS = 3_600_000;
 /** Collects garbage when the heap has grown by this much. V8's own choice, up to threefold, is mostly garbage here. */
-const HEAP_GROWING_PERCENT = 25;
+const HEAP_GROWING_PERCENT = 50;
 
 interface Here {
   readonly config: Config;
