@@ -409,6 +409,7 @@ test('the worker is started in a session of its own, reparented, with nothing in
   chmodSync(stub, 0o755);
   // What a worker must not hold: descriptors with one digit and with two, and the pipes of its hook.
   const script = `exec 7</dev/zero 42</dev/zero; export BASH_ENV=$1/evil; echo 'touch "$CLAUDE_PROJECT_DIR/read"' >"$BASH_ENV"
+while ((EPOCHSECONDS % 5 > 2)); do sleep 0.1; done # a start is claimed for five seconds of the clock
 queue_db_write "SELECT 1"; queue_db_write "SELECT 2"; ps -o sid= -p $$`;
   const result = await self.bash(script, [self.dir], { env: { QUEUE_NODE: stub } });
   assert.deepEqual([result.code, result.stderr], [0, '']);
