@@ -1,0 +1,11 @@
+#!/bin/bash -p
+# tool-log.sh - logs what happens as a row in events.
+#
+# For PostToolUse, PostToolUseFailure, UserPromptSubmit, PreCompact and Notification; any other event is logged as it
+# is. Payloads over QUEUE_EVENT_BYTES (65536) are cut there, by the worker.
+# shellcheck source=common.sh
+. "${BASH_SOURCE%"${0##*/}"}./common.sh" || exit 0
+
+hook_write "INSERT INTO hook_input(task,at,hook,bytes) VALUES('event',:at,:hook,:bytes)" log_event 7 \
+  "$hook_payload" "bytes=${QUEUE_EVENT_BYTES-}"
+exit 0
