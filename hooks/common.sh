@@ -65,7 +65,7 @@ hook_find_session() {
   [[ -O $_queue_dir && ! -L $_queue_dir && -O $_queue_dir/hooks && ! -L $_queue_dir/hooks ]] || return
   hook_state=$_queue_dir/hooks/$hook_session
   # The umask is the worker's too, should this hook start it: hence the subshell.
-  [[ -e $hook_state.ops ]] || (umask 077 && printf '' >>"$hook_state.ops" && printf '' >>"$hook_state.at")
+  [[ -e $hook_state.ops && -e $hook_state.at ]] || (umask 077 && printf '' >>"$hook_state.ops" && printf '' >>"$hook_state.at")
   [[ -f $hook_state.ops && -f $hook_state.at ]]
 }
 

@@ -19,7 +19,9 @@
 -- they sort, compare with date('now') and go into julianday(). Durations are milliseconds.
 --
 -- The order in which entries are applied does not matter: by priority, a session's end may come before what happened
--- in it. Times are merged by min and max, counts by max; nothing relies on another row being there.
+-- in it. Times are merged by min and max, counts by max; nothing relies on another row being there. Only instances
+-- want a session's starts before the rest, hence their priority: what is applied before the start it belongs to
+-- counts for the instance before that.
 
 -- migration 1: Tables
 
@@ -237,7 +239,9 @@ WHEN NEW.task = 'start' AND NEW.event = 'SessionStart' AND NEW.session_id IS NOT
   INSERT INTO instances (session_id, started_at, source, operations_before)
   SELECT NEW.session_id, NEW.at, coalesce(NEW.doc ->> '$.source', 'unnamed'), coalesce(NEW.operations, 0)
   WHERE coalesce(NEW.doc ->> '$.source', '') <> 'compact'
-  ON CONFLICT (session_id, started_at) DO UPDATE SET source = coalesce(source, excluded.source);
+  ON CONFLICT (session_id, started_at) DO UPDATE SET
+    operations_before = CASE WHEN source IS NULL THEN excluded.operations_before ELSE operations_before END,
+    source = coalesce(source, excluded.source);
 
   INSERT INTO session_logs (at, session_id, kind, message)
   VALUES (NEW.at, NEW.session_id, 'start', coalesce(NEW.doc ->> '$.source', 'unnamed'));
@@ -261,6 +265,11 @@ END;
 -- Of a session that is known: see hook_task about the wrong one.
 CREATE TRIGGER hook_task_instance INSTEAD OF INSERT ON hook_task
 WHEN NEW.task = 'instance' AND NEW.session_id IS NOT NULL BEGIN
+  -- Without a SessionStart an instance begins with the first sign of it.
+  UPDATE instances SET started_at = NEW.at
+  WHERE session_id = NEW.session_id AND source IS NULL AND started_at =
+      (SELECT min(started_at) FROM instances WHERE session_id = NEW.session_id)
+    AND started_at > NEW.at;
   INSERT INTO instances (session_id, started_at)
   SELECT NEW.session_id, NEW.at
   WHERE EXISTS (SELECT 1 FROM sessions WHERE session_id = NEW.session_id)
