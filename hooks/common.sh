@@ -64,8 +64,9 @@ hook_find_session() {
   [[ -d $_queue_dir/hooks ]] || { queue_init_dirs && mkdir -m 700 -- "$_queue_dir/hooks"; }
   [[ -O $_queue_dir && ! -L $_queue_dir && -O $_queue_dir/hooks && ! -L $_queue_dir/hooks ]] || return
   hook_state=$_queue_dir/hooks/$hook_session
-  # The umask is the worker's too, should this hook start it: hence the subshell.
-  [[ -e $hook_state.ops && -e $hook_state.at ]] || (umask 077 && printf '' >>"$hook_state.ops" && printf '' >>"$hook_state.at")
+  # The umask would be the worker's too, should this hook start it: hence the subshells.
+  [[ -e $hook_state.ops ]] || (umask 077 && printf '' >>"$hook_state.ops")
+  [[ -e $hook_state.at ]] || (umask 077 && printf '' >>"$hook_state.at")
   [[ -f $hook_state.ops && -f $hook_state.at ]]
 }
 
