@@ -355,6 +355,25 @@ for (const hook of HOOKS) {
   });
 }
 
+test('QUEUE_EVENT_BYTES says where payloads are cut; what is no such number is the default', async (t) => {
+  const self = prepared(t);
+  const payload = sample('PostToolUse.Write', { padding: 'x'.repeat(70_000) });
+  const lengths: Record<string, number> = {
+    '100': 100,
+    '': 65536,
+    '-5': 65536,
+    lots: 65536,
+    '70000': 70_000,
+  };
+  for (const QUEUE_EVENT_BYTES of Object.keys(lengths))
+    await fire(self, 'tool-log', payload, { QUEUE_EVENT_BYTES });
+  await applied(self);
+  const kept = self
+    .rows('SELECT payload FROM events')
+    .map((row) => String(row.payload).replace(/ \[cut: \d+ bytes\]$/, ''));
+  assert.deepEqual(kept.map((text) => text.length).toSorted(), Object.values(lengths).toSorted());
+});
+
 test('what goes wrong is a line in worker.log, and the agent hears nothing of it', async (t) => {
   const self = prepared(t);
   chmodSync(join(self.spool, 'pending'), 0o755);
