@@ -1,5 +1,6 @@
 /** The hook scripts as the agent runs them: by sh, elsewhere, in parallel, with whatever payload; and the rows. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -24,6 +25,7 @@ import {
   SESSION,
   sample,
 } from './support/hooks.ts';
+import { fakeWorker } from './support/producer.ts';
 import { type Project, project, ROOT, waitFor } from './support/project.ts';
 import { once, startNoWorker, workerLog } from './support/queue.ts';
 
@@ -355,6 +357,34 @@ for (const hook of HOOKS) {
   });
 }
 
+test('with a worker alive no hook starts a process, but for the first of a session', {
+  skip: spawnSync('strace', ['-V']).status === 0 ? false : 'strace is not here',
+}, async (t) => {
+  const self = project(t, { CHECKPOINT_INTERVAL: '0' });
+  fakeWorker(self);
+  const input = SAMPLES.get('PostToolUse.Edit') as string;
+  await fire(self, 'auto-checkpoint', input);
+  for (const hook of HOOKS) {
+    const file = join(self.dir, `trace-${hook}`);
+    const script = join(ROOT, 'hooks', `${hook}.sh`);
+    const before = self.names('pending').length;
+    const result = await self.run('strace', ['-f', '-qq', '-e', 'trace=process', '-o', file, script], {
+      input,
+    });
+    assert.deepEqual([result.code, result.stdout, result.stderr], [0, '', ''], hook);
+    assert.ok(self.names('pending').length > before, hook);
+    const calls = readFileSync(file, 'utf8').split('\n');
+    assert.deepEqual(
+      calls
+        .filter((line) => /\b(clone3?|fork|vfork|execve)\(/.test(line))
+        .map((line) => /\w+(?=\()/.exec(line)?.[0]),
+      ['execve'],
+      hook,
+    );
+  }
+  rmSync(join(self.spool, 'worker.pid'));
+});
+
 test('QUEUE_EVENT_BYTES says where payloads are cut; what is no such number is the default', async (t) => {
   const self = prepared(t);
   const payload = sample('PostToolUse.Write', { padding: 'x'.repeat(70_000) });
@@ -371,7 +401,7 @@ test('QUEUE_EVENT_BYTES says where payloads are cut; what is no such number is t
   const kept = self
     .rows('SELECT payload FROM events')
     .map((row) => String(row.payload).replace(/ \[cut: \d+ bytes\]$/, ''));
-  assert.deepEqual(kept.map((text) => text.length).toSorted(), Object.values(lengths).toSorted());
+  assert.deepEqual(kept.map((text) => Buffer.byteLength(text)).toSorted(), Object.values(lengths).toSorted());
 });
 
 test('what goes wrong is a line in worker.log, and the agent hears nothing of it', async (t) => {
