@@ -19,7 +19,7 @@ test('the hook in the README works when pasted', async (t) => {
   assert.deepEqual(result, { code: 0, signal: null, stdout: '', stderr: '' });
   const rows = await waitFor('the row', () => {
     try {
-      const found = self.rows('SELECT tool, payload FROM events');
+      const found = self.rows('SELECT tool, payload FROM tool_calls');
       return found.length > 0 && found;
     } catch {
       return undefined;
