@@ -60,7 +60,9 @@ hook_find_session() {
   queue_peek_stdin text
   [[ $text =~ $key && ${#BASH_REMATCH[1]} -le 64 ]] || return
   hook_session=${BASH_REMATCH[1]}
+  # The library for bash before 5 does not look for it itself.
   _queue_find_spool
+  [[ ${_queue_dir-} == /* ]] || return
   [[ -d $_queue_dir/hooks ]] || { queue_init_dirs && mkdir -m 700 -- "$_queue_dir/hooks"; }
   [[ -O $_queue_dir && ! -L $_queue_dir && -O $_queue_dir/hooks && ! -L $_queue_dir/hooks ]] || return
   hook_state=$_queue_dir/hooks/$hook_session
