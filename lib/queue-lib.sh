@@ -7,58 +7,8 @@
 #   . "$plugin/lib/queue-lib.sh"
 #   queue_db_write "INSERT INTO events VALUES (:hook)" save_event 5 '{}' 'hook@-'
 #
-# queue_db_write SQL [OPERATION] [PRIORITY] [METADATA] [NAME=VALUE | NAME@- ...]     also: queue_write, db_write
-#   Puts SQL into the spool; the worker applies it. OPERATION names the kind of write (default: write),
-#   PRIORITY is 1 (first) to 10 (default: 5), METADATA a JSON object. Each VALUE is bound to :NAME as text,
-#   never spliced in; NAME@- binds all of stdin. Returns 0: the spool has it, or the database. 1: neither has
-#   it. 2: bad arguments; stderr says which.
-# queue_peek_stdin VAR       the first 32 KB of stdin into VAR; NAME@- still binds all of it, and while it is no
-#                            longer than that in any number of writes
-# queue_read_stdin VAR       all of stdin, to the last byte, into VAR (returns 2 for a bad name)
-# queue_find_spool VAR       the path of the spool into VAR, whether it is there or not
-# queue_init_dirs            creates the spool; 0 when it is there and safe
-# queue_is_available         0 when writes go to the spool: it is there, safe and writable, USE_QUEUE is on
-# queue_size                 prints how many entries wait
-# queue_processing_count     prints how many entries the worker has in hand
-# queue_stats_get            prints the statistics as JSON
-# queue_worker_is_running    0 when a worker is alive
-# queue_ensure_worker        starts a worker unless one is alive or was started in the last 5 s
-# queue_stop_worker          has the worker finish its batch and leave
-#
-# A script that sets QUEUE_SCHEMA to the path of a file of migrations has them applied before its entries.
-#
-# Promises. While a worker is alive, queue_db_write starts no process (one `cat` for more than 32 KB of stdin)
-# and prints nothing. Nothing here exits, and nothing leaves a trace in the caller: options, umask, variables
-# (except names in _queue_), traps, descriptors. It works under any options, IFS and locale, with closed stdio,
-# and with readonly variables and functions of the caller's that are named like ours or like builtins.
-#
-# How queue_db_write works:
-#   1. Take the options in hand with `local -`: no globbing, no clobbering, no errexit, no tracing.
-#   2. Check the arguments by pattern; text is never evaluated as arithmetic.
-#   3. Find the spool (the rules of lib/config.ts) and check that it is a directory, no symlink, and ours.
-#      Modes can't be read without a fork: a living worker watches them, and without one `ls` is asked.
-#   4. seq = microseconds of the clock, more than the last of this process and than the floor in .seq.
-#   5. A value that is long, or not plain text on a few lines, goes into a file of its own as it is,
-#      values/PP_SEQ.json.NAME, and a newline behind it: making JSON of it would cost bash most of a
-#      millisecond per kilobyte.
-#   6. Write the entry as JSON with one printf into a new file, pending/PP_SEQ.json (noclobber is O_EXCL, mode
-#      0600). The final newline commits it: readers leave a file without one alone. A taken name: next
-#      microsecond. A death between 5 and 6 leaves a file that no entry names, for queue-cleanup to remove.
-#   7. Only then look for the worker, which looks for entries after it has said goodbye: one of the two sees
-#      the other. worker.pid is `PID STARTTIME HEARTBEAT`; alive is a pid that exists and a heartbeat of the
-#      last 30 s. Else claim the start note of these 5 s and start one: in its own session, reparented, stdio
-#      on /dev/null and no other descriptor, before we return; an agent waits for descriptors and kills
-#      children.
-#
-# Handed over to Node (dist/queue-write, whose exit code is returned), as one list of NUL-ended arguments on
-# stdin: USE_QUEUE off and QUEUE_DURABLE (Node's business), METADATA that is nested or escaped (needs a
-# parser), SQL of half a million characters (Node is faster), a clock behind the floor (needs the lock), a
-# readonly LC_ALL with SQL that is not ASCII (needs bytes), a spool that is unsafe or can't be written (Node
-# then writes to the database).
-#
-# Sourcing this costs every hook, so it holds what most calls need; the rest is in queue-rest.sh, read when it
-# is needed. Bash older than 5 and other shells, which have not the builtins for this, get the functions of
-# queue-old.sh, which run the executables.
+# Bash looks at every character on the way to `return`, and every hook pays for it: what each function does, what is
+# promised and how it works stand at the end of this file, behind it.
 
 # Other shells read on until `return`, command by command, and must be able to parse what they read.
 case ${BASH_VERSINFO:-0} in
@@ -192,26 +142,26 @@ _queue_encode() {
         ;;
       *) return 1 ;;
     esac
-    if ((${#_queue_text} < 512)) && _queue_escape; then
+    if ((${#_queue_text} < 512)) && { [[ $_queue_text != *[!\ !#-[^-~\]]* ]] || _queue_escape; }; then
       _queue_params+=,\"$_queue_name\":\"$_queue_text\"
     else
       _queue_values+=,\"$_queue_name\"
     fi
   done
-  [[ $_queue_params == '' ]] || _queue_params=",\"params\":{${_queue_params:1}}"
-  [[ $_queue_values == '' ]] || _queue_params+=,\"values\":[${_queue_values:1}]
-  _queue_text=$_queue_target
-  _queue_escape || return
-  _queue_params+=${_queue_text:+,\"db\":\"$_queue_text\"}
-  _queue_text=$_queue_schema
-  _queue_escape || return
-  _queue_params+=${_queue_text:+,\"schema\":\"$_queue_text\"}
-  _queue_text=${2:-write}
-  _queue_escape || return
-  _queue_json=${_queue_pp#0},\"operation\":\"$_queue_text
-  _queue_text=$1
-  _queue_escape || return
-  _queue_json+=\",\"sql\":\"$_queue_text\"$_queue_params,\"metadata\":${4:-"{}"}
+  local -a _queue_texts=("$1" "${2:-write}" "$_queue_target" "$_queue_schema")
+  if [[ $1${2-}$_queue_target$_queue_schema == *[!\ !#-[^-~\]]* ]]; then
+    for _queue_name in 0 1 2 3; do
+      _queue_text=${_queue_texts[_queue_name]}
+      _queue_escape || return
+      _queue_texts[_queue_name]=$_queue_text
+    done
+  fi
+  _queue_json=${_queue_pp#0}',"operation":"'${_queue_texts[1]}'","sql":"'${_queue_texts[0]}'"'
+  [[ $_queue_params == '' ]] || _queue_json+=',"params":{'${_queue_params:1}'}'
+  [[ $_queue_values == '' ]] || _queue_json+=',"values":['${_queue_values:1}']'
+  [[ $_queue_target == '' ]] || _queue_json+=',"db":"'${_queue_texts[2]}'"'
+  [[ $_queue_schema == '' ]] || _queue_json+=',"schema":"'${_queue_texts[3]}'"'
+  _queue_json+=,\"metadata\":${4:-"{}"}
   _queue_text=''
 }
 
@@ -270,23 +220,14 @@ _queue_slurp() {
   builtin printf -v "$1" '%s' "$_queue_whole$_queue_text"
 }
 
-# Sets _queue_created to this second, UTC, as 2026-01-02T04:42:43Z. By arithmetic: printf's %()T would need
-# TZ, which may be readonly. In 400 years (an era) are 146097 days; years begin in March here, so that the
-# leap day is their last.
+# Sets _queue_created to this second, UTC, as 2026-01-02T04:42:43Z.
 _queue_set_created() {
-  local _queue_second_now=${_queue_now::10} _queue_day _queue_era _queue_year _queue_month
-  _queue_day=$((_queue_second_now / 86400 + 719468))
-  _queue_era=$((_queue_day / 146097))
-  _queue_day=$((_queue_day % 146097))
-  _queue_year=$(((_queue_day - _queue_day / 1460 + _queue_day / 36524 - _queue_day / 146096) / 365))
-  _queue_day=$((_queue_day - 365 * _queue_year - _queue_year / 4 + _queue_year / 100))
-  _queue_month=$(((5 * _queue_day + 2) / 153))
-  builtin printf -v _queue_created '%04d-%02d-%02dT%02d:%02d:%02dZ' \
-    "$((_queue_era * 400 + _queue_year + _queue_month / 10))" \
-    "$((_queue_month < 10 ? _queue_month + 3 : _queue_month - 9))" \
-    "$((_queue_day - (153 * _queue_month + 2) / 5 + 1))" \
-    "$((_queue_second_now / 3600 % 24))" "$((_queue_second_now / 60 % 60))" "$((_queue_second_now % 60))"
-  _queue_second=$_queue_second_now
+  if [[ ${TZ@a} == *r* ]]; then
+    _queue_load && _queue_set_created_readonly
+  else
+    TZ=UTC0 builtin printf -v _queue_created '%(%Y-%m-%dT%H:%M:%SZ)T' "${_queue_now::10}"
+  fi
+  _queue_second=${_queue_now::10}
 }
 
 # BUILD: only for scripts that source it
@@ -353,3 +294,58 @@ _queue_load() {
     "$_queue_who" "$_queue_self" >&2
   return 1
 }
+
+return 0
+
+# queue_db_write SQL [OPERATION] [PRIORITY] [METADATA] [NAME=VALUE | NAME@- ...]     also: queue_write, db_write
+#   Puts SQL into the spool; the worker applies it. OPERATION names the kind of write (default: write),
+#   PRIORITY is 1 (first) to 10 (default: 5), METADATA a JSON object. Each VALUE is bound to :NAME as text,
+#   never spliced in; NAME@- binds all of stdin. Returns 0: the spool has it, or the database. 1: neither has
+#   it. 2: bad arguments; stderr says which.
+# queue_peek_stdin VAR       the first 32 KB of stdin into VAR; NAME@- still binds all of it, and while it is no
+#                            longer than that in any number of writes
+# queue_read_stdin VAR       all of stdin, to the last byte, into VAR (returns 2 for a bad name)
+# queue_find_spool VAR       the path of the spool into VAR, whether it is there or not
+# queue_init_dirs            creates the spool; 0 when it is there and safe
+# queue_is_available         0 when writes go to the spool: it is there, safe and writable, USE_QUEUE is on
+# queue_size                 prints how many entries wait
+# queue_processing_count     prints how many entries the worker has in hand
+# queue_stats_get            prints the statistics as JSON
+# queue_worker_is_running    0 when a worker is alive
+# queue_ensure_worker        starts a worker unless one is alive or was started in the last 5 s
+# queue_stop_worker          has the worker finish its batch and leave
+#
+# A script that sets QUEUE_SCHEMA to the path of a file of migrations has them applied before its entries.
+#
+# Promises. While a worker is alive, queue_db_write starts no process (one `cat` for more than 32 KB of stdin)
+# and prints nothing. Nothing here exits, and nothing leaves a trace in the caller: options, umask, variables
+# (except names in _queue_), traps, descriptors. It works under any options, IFS and locale, with closed stdio,
+# and with readonly variables and functions of the caller's that are named like ours or like builtins.
+#
+# How queue_db_write works:
+#   1. Take the options in hand with `local -`: no globbing, no clobbering, no errexit, no tracing.
+#   2. Check the arguments by pattern; text is never evaluated as arithmetic.
+#   3. Find the spool (the rules of lib/config.ts) and check that it is a directory, no symlink, and ours.
+#      Modes can't be read without a fork: a living worker watches them, and without one `ls` is asked.
+#   4. seq = microseconds of the clock, more than the last of this process and than the floor in .seq.
+#   5. A value that is long, or not plain text on a few lines, goes into a file of its own as it is,
+#      values/PP_SEQ.json.NAME, and a newline behind it: making JSON of it would cost bash most of a
+#      millisecond per kilobyte.
+#   6. Write the entry as JSON with one printf into a new file, pending/PP_SEQ.json (noclobber is O_EXCL, mode
+#      0600). The final newline commits it: readers leave a file without one alone. A taken name: next
+#      microsecond. A death between 5 and 6 leaves a file that no entry names, for queue-cleanup to remove.
+#   7. Only then look for the worker, which looks for entries after it has said goodbye: one of the two sees
+#      the other. worker.pid is `PID STARTTIME HEARTBEAT`; alive is a pid that exists and a heartbeat of the
+#      last 30 s. Else claim the start note of these 5 s and start one: in its own session, reparented, stdio
+#      on /dev/null and no other descriptor, before we return; an agent waits for descriptors and kills
+#      children.
+#
+# Handed over to Node (dist/queue-write, whose exit code is returned), as one list of NUL-ended arguments on
+# stdin: USE_QUEUE off and QUEUE_DURABLE (Node's business), METADATA that is nested or escaped (needs a
+# parser), SQL of half a million characters (Node is faster), a clock behind the floor (needs the lock), a
+# readonly LC_ALL with SQL that is not ASCII (needs bytes), a spool that is unsafe or can't be written (Node
+# then writes to the database).
+#
+# Sourcing this costs every hook, so it holds what most calls need; the rest is in queue-rest.sh, read when it
+# is needed. Bash older than 5 and other shells, which have not the builtins for this, get the functions of
+# queue-old.sh, which run the executables.

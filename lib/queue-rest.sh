@@ -273,6 +273,23 @@ _queue_correct_number() {
   [[ $_queue_now > $_queue_last ]] || _queue_now=$((_queue_last + 1))
 }
 
+# _queue_set_created by arithmetic: printf's %()T would need TZ, which is readonly. In 400 years (an era) are 146097 days; years begin in March here, so that the
+# leap day is their last.
+_queue_set_created_readonly() {
+  local _queue_second_now=${_queue_now::10} _queue_day _queue_era _queue_year _queue_month
+  _queue_day=$((_queue_second_now / 86400 + 719468))
+  _queue_era=$((_queue_day / 146097))
+  _queue_day=$((_queue_day % 146097))
+  _queue_year=$(((_queue_day - _queue_day / 1460 + _queue_day / 36524 - _queue_day / 146096) / 365))
+  _queue_day=$((_queue_day - 365 * _queue_year - _queue_year / 4 + _queue_year / 100))
+  _queue_month=$(((5 * _queue_day + 2) / 153))
+  builtin printf -v _queue_created '%04d-%02d-%02dT%02d:%02d:%02dZ' \
+    "$((_queue_era * 400 + _queue_year + _queue_month / 10))" \
+    "$((_queue_month < 10 ? _queue_month + 3 : _queue_month - 9))" \
+    "$((_queue_day - (153 * _queue_month + 2) / 5 + 1))" \
+    "$((_queue_second_now / 3600 % 24))" "$((_queue_second_now / 60 % 60))" "$((_queue_second_now % 60))"
+}
+
 # Sets _queue_mask to `Umask: 0022` where there is no /proc: in bash 5.3 without a fork. Older shells can't
 # parse that.
 _queue_ask_umask() {

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -87,6 +88,17 @@ function litter(self: Project): void {
   writeFileSync(note, '');
   age(note, 0.1);
   writeFileSync(join(self.spool, '.tmp', '124-young'), 'young');
+  const hooks = join(self.spool, 'hooks');
+  mkdirSync(hooks, { mode: 0o700 });
+  for (const [name, hours] of Object.entries({
+    'old.ops': 169,
+    'old.at': 170,
+    'young.ops': 167,
+    other: 200,
+  })) {
+    writeFileSync(join(hooks, name), '....');
+    age(join(hooks, name), hours);
+  }
 }
 
 test('a dry run tells everything and changes nothing', async (t) => {
@@ -104,6 +116,7 @@ test('a dry run tells everything and changes nothing', async (t) => {
     ['purge-failed', 2],
     ['recover', 1],
     ['temporaries', 2],
+    ['hook-files', 2],
   ]);
   const text = await cleanup(self, '--dry-run');
   assert.match(text, /^archive: +\(dry run\) 1 journal file older than 24 h compressed$/m);
@@ -132,6 +145,7 @@ test('all tasks: what is old goes, what is young stays', async (t) => {
     ['05_1700000000000001_1.json'],
   );
   assert.ok(existsSync(join(self.spool, 'worker.log.1')));
+  assert.deepEqual(readdirSync(join(self.spool, 'hooks')).sort(), ['other', 'young.ops']);
   assert.ok(self.names('.tmp').includes('124-young'));
   assert.ok(!self.names('.tmp').includes('123-half') && !self.names('.tmp').includes('start-1'));
   // The orphan is an entry again, and a worker is there to apply it.
@@ -245,4 +259,25 @@ test('no spool is no error; bad options are usage errors', async (t) => {
     assert.equal((await self.run('queue-cleanup', args)).code, 2, args.join(' '));
   }
   assert.match(await cleanup(self, '--help'), /^Examples:$/m);
+});
+
+test('hook files are looked for in a directory only, and none is followed out of it', async (t) => {
+  const self = project(t);
+  litter(self);
+  const hooks = join(self.spool, 'hooks');
+  rmSync(hooks, { recursive: true });
+  const elsewhere = join(self.dir, 'elsewhere');
+  mkdirSync(elsewhere);
+  writeFileSync(join(elsewhere, 'mine.ops'), '');
+  age(join(elsewhere, 'mine.ops'), 1000);
+  symlinkSync(elsewhere, hooks);
+  assert.match(await cleanup(self, '--dry-run'), /^hook-files: +\(dry run\) 0 files of sessions/m);
+  await cleanup(self);
+  rmSync(hooks);
+  mkdirSync(hooks);
+  symlinkSync(join(elsewhere, 'mine.ops'), join(hooks, 'link.ops'));
+  await cleanup(self);
+  assert.deepEqual(readdirSync(elsewhere), ['mine.ops']);
+  assert.deepEqual(readdirSync(hooks), ['link.ops']);
+  await waitFor('the orphan to be applied', () => logged(self).includes('orphan'));
 });

@@ -1,6 +1,6 @@
 /** What README.md shows is run, and its tables are what the program does. */
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BOOLEANS, NUMBERS } from '../lib/config.ts';
@@ -19,13 +19,45 @@ test('the hook in the README works when pasted', async (t) => {
   assert.deepEqual(result, { code: 0, signal: null, stdout: '', stderr: '' });
   const rows = await waitFor('the row', () => {
     try {
-      const found = self.rows('SELECT tool, payload FROM events');
+      const found = self.rows('SELECT tool, payload FROM tool_calls');
       return found.length > 0 && found;
     } catch {
       return undefined;
     }
   });
   assert.deepEqual(rows, [{ tool: 'Bash', payload }]);
+});
+
+test('the own hook that the README shows writes the row that it shows, and throttles', async (t) => {
+  const self = project(t);
+  const [, section = ''] = readme.split('## Write your own hook');
+  const hook = join(self.dir, 'failed-commands.sh');
+  writeFileSync(
+    hook,
+    (/```bash\n([\s\S]*?)```/.exec(section)?.[1] ?? '').replace('/path/to/hookspool', ROOT),
+  );
+  chmodSync(hook, 0o755);
+  mkdirSync(join(self.dir, '.hive-mind'));
+  const input = readFileSync(
+    join(ROOT, 'test', 'fixtures', 'hook-payloads', 'PostToolUseFailure.Bash.json'),
+    'utf8',
+  );
+  for (let call = 0; call < 2; call++) {
+    assert.deepEqual(await self.run(hook, [], { input }), { code: 0, signal: null, stdout: '', stderr: '' });
+  }
+  const rows = await waitFor('the row', () => {
+    try {
+      const found = self.rows('SELECT command, error FROM failed_commands');
+      return found.length > 0 && found;
+    } catch {
+      return undefined;
+    }
+  });
+  const { tool_input, error } = JSON.parse(input) as { tool_input: { command: string }; error: string };
+  assert.deepEqual(rows, [{ command: tool_input.command, error }]);
+  for (const line of [tool_input.command, ...error.split('\n')])
+    assert.ok(section.includes(`│ ${line} `) || section.includes(` ${line} │`), line);
+  assert.deepEqual(self.names('pending'), []);
 });
 
 test('the table of variables gives every variable with its default', () => {

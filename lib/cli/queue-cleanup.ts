@@ -9,7 +9,8 @@ import { numberOption, parse, runCommand, usage } from './runner.ts';
 
 const help = `Usage: queue-cleanup [--archive] [--purge-failed] [--recover] [--hours N] [--dry-run] [--json]
 
-Without a task: all three, and it rotates logs and removes stale temporary files. It may run at any time.
+Without a task: all three, and it rotates logs, removes stale temporary files, and what the hook scripts of sessions
+kept that nobody has worked in for 7 days. It may run at any time.
 
   --archive        compresses journal files not written to for 24 hours; never one that a worker may write to
   --purge-failed   removes dead letters older than 168 hours
@@ -19,7 +20,7 @@ Without a task: all three, and it rotates logs and removes stale temporary files
   --json           prints an object instead of a line a task
   -h, --help
 
-Keys of --json: {dryRun, tasks: [{task (logs archive purge-failed recover temporaries), count, detail}]}
+Keys of --json: {dryRun, tasks: [{task (logs archive purge-failed recover temporaries hook-files), count, detail}]}
 
 Exit codes: 0 done, 1 not possible, 2 usage.
 

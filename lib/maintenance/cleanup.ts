@@ -19,7 +19,7 @@ import { allLetterNames, letterNames, readLetter } from './letters.ts';
 import { discardLetter } from './retry.ts';
 import { countOf, formatBytes, printable } from './text.ts';
 
-export const TASKS = ['logs', 'archive', 'purge-failed', 'recover', 'temporaries'] as const;
+export const TASKS = ['logs', 'archive', 'purge-failed', 'recover', 'temporaries', 'hook-files'] as const;
 export type Task = (typeof TASKS)[number];
 
 export interface TaskReport {
@@ -42,6 +42,8 @@ export const PURGE_HOURS = 168;
 const HOUR_MS = 3_600_000;
 /** A start note counts for 5 s. */
 const STALE_NOTE_MS = 60_000;
+/** A session that is resumed after this time counts its operations anew, and shows the old count until it is passed. */
+export const HOOK_FILE_HOURS = 168;
 
 interface Context {
   readonly config: Config;
@@ -56,6 +58,7 @@ const TASK_FUNCTIONS: Readonly<Record<Task, (context: Context) => Omit<TaskRepor
   recover,
   logs,
   temporaries,
+  'hook-files': hookFiles,
 };
 
 /**
@@ -153,8 +156,26 @@ function temporaries({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
   };
 }
 
+/** A session's files: written to by each of its operations, so an old one is of a session that nobody goes on with. */
+function hookFiles({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
+  const limit = Date.now() - HOOK_FILE_HOURS * HOUR_MS;
+  const directory = lstatSync(spool.hooks, { throwIfNoEntry: false });
+  const names = directory?.isDirectory() ? listing(spool.hooks) : [];
+  const old = names.filter((name) => /\.(ops|at)$/.test(name) && isOldFile(join(spool.hooks, name), limit));
+  if (!dryRun) for (const name of old) unlinkIfThere(join(spool.hooks, name));
+  return {
+    count: old.length,
+    detail: `${countOf(old.length, 'file')} of sessions older than ${HOOK_FILE_HOURS} h removed`,
+  };
+}
+
 function isStaleNote(spool: Spool, name: string): boolean {
   if (!/^start-\d+$/.test(name)) return false;
   const stat = lstatSync(join(spool.tmp, name), { throwIfNoEntry: false });
   return stat?.isFile() === true && Date.now() - stat.mtimeMs >= STALE_NOTE_MS;
+}
+
+function isOldFile(path: string, limit: number): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.mtimeMs <= limit;
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../config.js';
 import { type Spool } from '../spool/layout.js';
-export declare const TASKS: readonly ['logs', 'archive', 'purge-failed', 'recover', 'temporaries'];
+export declare const TASKS: readonly ['logs', 'archive', 'purge-failed', 'recover', 'temporaries', 'hook-files'];
 export type Task = (typeof TASKS)[number];
 export interface TaskReport {
     readonly task: Task;
@@ -17,6 +17,8 @@ export interface CleanupOptions {
 }
 export declare const ARCHIVE_HOURS = 24;
 export declare const PURGE_HOURS = 168;
+/** A session that is resumed after this time counts its operations anew, and shows the old count until it is passed. */
+export declare const HOOK_FILE_HOURS = 168;
 /**
  * Runs the tasks one after the other.
  * @returns a report a task, in their order; none when there is no spool.

@@ -13,6 +13,8 @@ export interface Spool {
     readonly values: string;
     /** Half-written files, never read. */
     readonly tmp: string;
+    /** What the plugin's hook scripts keep of each session; made by the first that needs it. */
+    readonly hooks: string;
     /** The sequence floor: 16 digits of microseconds. */
     readonly seq: string;
     /** The worker's lock, a SQLite file held by an exclusive transaction. */
