@@ -5,10 +5,19 @@ import { join } from 'node:path';
 import { type Context, missingExecutable } from '../context.ts';
 import { payload } from '../payload.ts';
 import { type BashCase, hasProgram, quote } from '../shell.ts';
-import { BENCH, DIST, makeDatabase, type Project } from '../workspace.ts';
+import { BENCH, DIST, makeDatabase, type Project, ROOT } from '../workspace.ts';
 
 export const SQL = "INSERT INTO events(session, hook) VALUES ('session', 'hook')";
 const PAYLOADS_KB = [0.5, 5, 50, 500];
+/** The plugin's hooks, by the size of their payload. */
+const PLUGIN_HOOKS = [
+  ['tool-log', 1],
+  ['tool-log', 500],
+  ['auto-checkpoint', 1],
+  ['task-agent-tracker', 1],
+  ['session-start', 1],
+  ['session-checkpoint', 1],
+] as const;
 
 export interface System extends BashCase {
   readonly base: 'bash -c :' | 'node -e 0' | '/bin/true';
@@ -28,18 +37,23 @@ export function systemsOf(
   const node = quote(process.execPath);
   const program = (name: string): string => quote(join(BENCH, 'programs', name));
   const sometimes = pick({ full: 5, quick: 4, smoke: 1 });
-  const hooks = PAYLOADS_KB.map((kb): System => {
+  const hook = (name: string, command: string, kb: number): System => {
     const file = workspace.path(`payload-${kb}`);
     writeFileSync(file, payload(kb * 1000));
-    const body = `bash ${program('hook.sh')} <${quote(file)}`;
     return {
-      name: `hook script, payload of ${kb} KB`,
+      name: `${name}, payload of ${kb} KB`,
       base: 'bash -c :',
-      body,
+      body: `${command} <${quote(file)}`,
       missing: oldBash(),
       every: kb > 100 ? sometimes : 1,
     };
-  });
+  };
+  const hooks = [
+    ...PAYLOADS_KB.map((kb) => hook('hook script', `bash ${program('hook.sh')}`, kb)),
+    ...PLUGIN_HOOKS.map(([name, kb]) =>
+      hook(`plugin's ${name}.sh`, quote(join(ROOT, 'hooks', `${name}.sh`)), kb),
+    ),
+  ];
   const without = (...names: string[]): string | undefined => {
     const absent = names.filter((name) => !hasProgram(name));
     return absent.length > 0 ? `${absent.join(', ')} is not there` : undefined;

@@ -76,6 +76,15 @@ export async function hookSection(context: Context): Promise<Result> {
           unit: 'x',
         },
       ),
+      target(
+        "the plugin's dearest hook on 1 KB to `bash -c :`",
+        highest(processes, /^plugin's .* of 1 KB$/, 'ratio'),
+        { atMost: 2.5, unit: 'x' },
+      ),
+      target("the plugin's tool-log.sh on 500 KB", highest(processes, /^plugin's .* of 500 KB$/, 'p50'), {
+        atMost: 60,
+        unit: 'ms',
+      }),
       target('in-process enqueue() p50', get(inProcess, 'hookspool enqueue()', 'p50'), {
         below: 0.5,
         unit: 'ms',
@@ -83,6 +92,13 @@ export async function hookSection(context: Context): Promise<Result> {
     ],
     plots: [hookPlot(live, processes, inProcess)],
   };
+}
+
+function highest(table: Table, rows: RegExp, key: string): number | undefined {
+  const values = table.rows.filter(({ name }) => rows.test(name)).map((row) => row.values?.[key]);
+  return values.length > 0 && values.every((value) => typeof value === 'number')
+    ? Math.max(...values)
+    : undefined;
 }
 
 async function liveTable(context: Context): Promise<Table> {
