@@ -58,7 +58,7 @@ queue_db_write() {
   local -
   set -C +aekuvxET
   local _queue_dir=${CLAUDE_PROJECT_DIR-}/${QUEUE_BASE_DIR:-.hive-mind/queue} _queue_json _queue_pp=0${3:-5} \
-    _queue_now _queue_mask _queue_pid _queue_text='' _queue_values='' _queue_stdin
+    _queue_now _queue_mask _queue_pid _queue_text='' _queue_values='' _queue_stdin='' _queue_made=''
   # Nothing set; a small priority; a project that is named, a plain path; printable ASCII but quote and
   # backslash, not blank; a spool that is there and ours; a sign of a worker.
   [[ ${5+x}$_queue_db${HIVE_DB-}${USE_QUEUE-}${QUEUE_DURABLE-}${QUEUE_SCHEMA-} == '' &&
@@ -89,7 +89,7 @@ queue_db_write() {
       if [[ $_queue_values == '' ]] || _queue_write_values "$@"; then
         # What is in the braces is only reached when the file is new and ours.
         { builtin printf '%s\n' "$_queue_text" && _queue_text=written || _queue_text=short; } \
-          >"$_queue_dir/pending/$_queue_entry"
+          >"$_queue_dir/pending/${_queue_pp}_$_queue_now.json"
       fi
       builtin umask "${_queue_mask:7}"
       # Is the worker alive? The fields are PID, STARTTIME and HEARTBEAT.
@@ -142,7 +142,7 @@ _queue_encode() {
         ;;
       *) return 1 ;;
     esac
-    if ((${#_queue_text} < 512)) && { [[ $_queue_text != *[!\ !#-[^-~\]]* ]] || _queue_escape; }; then
+    if ((${#_queue_text} < 512)) && [[ $_queue_stdin$_queue_param != part*@- ]] && { [[ $_queue_text != *[!\ !#-[^-~\]]* ]] || _queue_escape; }; then
       _queue_params+=,\"$_queue_name\":\"$_queue_text\"
     else
       _queue_values+=,\"$_queue_name\"
@@ -176,47 +176,75 @@ _queue_escape() {
   _queue_text=${_queue_text//$'\t'/"$_queue_tab"}
 }
 
-# Sets _queue_stdin to `whole` or `part`, and _queue_head to that. Returns 1 when stdin is spent.
+# Sets _queue_stdin to `whole` or `part`, and _queue_head to that. Later it is the file that has taken a long stdin, or
+# `lost`. Returns 1 when stdin is spent.
 _queue_open_stdin() {
   _queue_stdin=${_queue_stdin:-$_queue_peeked}
   case $_queue_stdin in
     '') _queue_read_head ;;
-    spent | lost) return 1 ;;
+    whole | part) ;;
+    *) return 1 ;;
   esac
 }
 
-# In bytes, where LC_ALL is not readonly: characters are read one at a time.
+# In bytes, where LC_ALL is not readonly: characters are read one at a time. A timeout (TMOUT) is not the end, nor is
+# the first line of a terminal; a signal is in POSIX mode, where it costs what was read.
 _queue_read_head() {
-  _queue_head='' _queue_stdin=whole
+  _queue_head='' _queue_stdin=part
+  [[ ! -t 0 ]] || return 0
   [[ ${LC_ALL-} == C ]] || local LC_ALL=C
-  ! builtin read -r -N 32768 _queue_head || _queue_stdin=part
+  builtin read -r -N 32768 _queue_head || {
+    [[ $? == 1 ]] && _queue_stdin=whole || [[ ! -o posix ]]
+  } || {
+    _queue_stdin=lost
+    return 1
+  }
 } 2>/dev/null
 
-# Writes the files of the values in _queue_values. Returns 1 when one can't be written.
+# Writes the files of the values in _queue_values; those that it creates are in _queue_made. Returns 1 when one
+# can't be written.
 _queue_write_values() {
-  local _queue_param _queue_name _queue_done
+  local _queue_param _queue_name _queue_file _queue_done
   for _queue_param in "${@:5}"; do
     _queue_name=${_queue_param%%[=@]*} _queue_done=''
     [[ $_queue_values, == *",\"$_queue_name\","* ]] || continue
+    _queue_file=$_queue_dir/values/${_queue_pp}_$_queue_now.json.$_queue_name
     {
+      _queue_made+=("$_queue_file")
       if [[ $_queue_param == "$_queue_name="* ]]; then
         builtin printf '%s\n' "${_queue_param:${#_queue_name}+1}"
-      elif [[ $_queue_stdin == whole ]]; then
-        builtin printf '%s\n' "$_queue_head"
       else
-        [[ $_queue_stdin == part ]] && _queue_stdin=lost _queue_peeked=${_queue_peeked:+spent} &&
-          builtin printf '%s' "$_queue_head" && command cat && builtin printf '\n' && _queue_stdin=spent
+        [[ $_queue_stdin == part ]] || builtin printf '%s\n' "$_queue_head"
       fi && _queue_done=yes
-    } >"$_queue_dir/values/$_queue_entry.$_queue_name"
+    } >"$_queue_file"
     [[ $_queue_done != '' ]] || return
+    [[ $_queue_param != "$_queue_name@-" || $_queue_stdin == whole ]] || _queue_append_stdin || return
   done
+}
+
+# Writes all of a long stdin to _queue_file. Not by way of our own stdout: a trap of the caller's may print while we
+# wait for cat. The subshell says with 125 that nothing was taken from stdin yet.
+_queue_append_stdin() {
+  [[ $_queue_stdin == part ]] || return
+  (
+    builtin printf '%s' "$_queue_head" || builtin exit 125
+    builtin type -P cat >/dev/null || builtin exit 125
+    builtin exec cat
+  ) >>"$_queue_file"
+  case $? in
+    0) builtin printf '\n' >>"$_queue_file" && _queue_stdin=$_queue_file || _queue_stdin=lost ;;
+    125) return 1 ;;
+    *) _queue_stdin=lost ;;
+  esac
+  _queue_peeked=${_queue_peeked:+spent}
+  [[ $_queue_stdin != lost ]]
 }
 
 # All of stdin into $1, in bytes, as above.
 _queue_slurp() {
   local _queue_whole='' _queue_text=''
   [[ ${LC_ALL-} == C ]] || local LC_ALL=C
-  while builtin read -r -N 16777216 _queue_text; do _queue_whole+=$_queue_text; done
+  while builtin read -r -N 16777216 _queue_text || (($? > 128)); do _queue_whole+=$_queue_text; done
   builtin printf -v "$1" '%s' "$_queue_whole$_queue_text"
 }
 
@@ -259,8 +287,17 @@ queue_find_spool() {
 queue_read_stdin() {
   local -
   set +aekuvxET
+  local _queue_more
   _queue_is_variable "${1-}" queue_read_stdin || return
-  _queue_slurp "$1" 2>/dev/null
+  if [[ $_queue_peeked == '' ]]; then
+    _queue_slurp "$1" 2>/dev/null
+    return
+  fi
+  if [[ $_queue_peeked == part ]]; then
+    _queue_slurp _queue_more 2>/dev/null
+    _queue_head+=$_queue_more _queue_peeked=whole
+  fi
+  builtin printf -v "$1" '%s' "$_queue_head"
 }
 
 _queue_is_variable() {
@@ -289,7 +326,7 @@ _queue_load() {
   _queue_rest=${_queue_rest%/*}/queue-rest.sh
   [[ -f $_queue_rest || ${QUEUE_HOME-} == '' ]] || _queue_rest=$QUEUE_HOME/lib/queue-rest.sh
   # shellcheck source=lib/queue-rest.sh
-  [[ ! -f $_queue_rest ]] || builtin . "$_queue_rest" && return
+  [[ -f $_queue_rest ]] && builtin . "$_queue_rest" && return
   builtin printf '%s: queue-rest.sh is not found beside %s: set QUEUE_HOME to the directory of hookspool\n' \
     "$_queue_who" "$_queue_self" >&2
   return 1
@@ -303,7 +340,8 @@ return 0
 #   never spliced in; NAME@- binds all of stdin. Returns 0: the spool has it, or the database. 1: neither has
 #   it. 2: bad arguments; stderr says which.
 # queue_peek_stdin VAR       the first 32 KB of stdin into VAR; NAME@- still binds all of it, and while it is no
-#                            longer than that in any number of writes
+#                            longer than that in any number of writes. From then on NAME@- and queue_read_stdin mean
+#                            this stdin, whatever is redirected; a long one can go into one write, in this shell
 # queue_read_stdin VAR       all of stdin, to the last byte, into VAR (returns 2 for a bad name)
 # queue_find_spool VAR       the path of the spool into VAR, whether it is there or not
 # queue_init_dirs            creates the spool; 0 when it is there and safe

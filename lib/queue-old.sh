@@ -96,7 +96,7 @@ queue_peek_stdin() {
 
 queue_find_spool() {
   _queue_is_variable "${1-}" queue_find_spool || return
-  _queue_base=$(_queue_run queue-status --json | sed -n 's/^ *"spool": *"\(.*\)",*$/\1/p' | head -n 1)
+  _queue_base=$(_queue_run queue-status --json | sed -n 's/^ *"spool": *"\(.*\)",*$/\1/p' | sed 's/\\\(["\\]\)/\1/g' | head -n 1)
   eval "$1=\$_queue_base"
 }
 

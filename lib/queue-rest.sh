@@ -26,14 +26,15 @@ _queue_prepare_any() {
 # Everything after the attempt to write, unless a worker is alive. _queue_text tells how that went.
 _queue_finish() {
   local _queue_ties=$((_queue_ties + 1)) _queue_peeked=$_queue_peeked
+  local _queue_file=$_queue_dir/pending/${_queue_pp}_$_queue_now.json
   if [[ $_queue_text == written ]]; then
     _queue_start_worker
     return 0
   fi
-  _queue_take_back "$@" || return
+  [[ $_queue_text != short ]] || _queue_made+=("$_queue_file")
+  _queue_take_back || return
   # The name is taken: the next microsecond. Or the directory can't be written.
-  if [[ $_queue_text == '{'* ]] && ((_queue_ties < 9)) &&
-    [[ -e $_queue_dir/pending/$_queue_entry || -L $_queue_dir/pending/$_queue_entry ]]; then
+  if [[ $_queue_text == '{'* ]] && ((_queue_ties < 9)) && _queue_is_taken; then
     queue_db_write "$@"
     return
   fi
@@ -41,22 +42,26 @@ _queue_finish() {
   _queue_hand_over "$@"
 }
 
+# 0 when there is something under the entry's name, or under that of one of its values.
+_queue_is_taken() {
+  local _queue_name
+  [[ ! -e $_queue_file && ! -L $_queue_file ]] || return 0
+  while [[ $_queue_values == *\"* ]]; do
+    _queue_values=${_queue_values#*\"} _queue_name=${_queue_values%%\"*} _queue_values=${_queue_values#*\"}
+    _queue_name=$_queue_dir/values/${_queue_file##*"/"}.$_queue_name
+    [[ ! -e $_queue_name && ! -L $_queue_name ]] || return 0
+  done
+  return 1
+}
+
 # Removes what was written of an entry that did not come about. What was taken from stdin is as if peeked at;
 # returns 1 when a part of it is lost.
 _queue_take_back() {
-  local _queue_param _queue_file
-  local -a _queue_files=()
-  [[ $_queue_text != short ]] || _queue_files=("$_queue_dir/pending/$_queue_entry")
-  for _queue_param in "${@:5}"; do
-    [[ $_queue_values, == *",\"${_queue_param%%[=@]*}\","* ]] || continue
-    _queue_file=$_queue_dir/values/$_queue_entry.${_queue_param%%[=@]*}
-    _queue_files+=("$_queue_file")
-    if [[ $_queue_param == *@- && $_queue_stdin == spent && -f $_queue_file ]]; then
-      _queue_slurp _queue_head <"$_queue_file"
-      _queue_head=${_queue_head%$'\n'} _queue_stdin=whole
-    fi
-  done 2>/dev/null
-  ((${#_queue_files[@]} == 0)) || (exec rm -f -- "${_queue_files[@]}") 2>/dev/null
+  if [[ $_queue_stdin == /* ]]; then
+    _queue_slurp _queue_head <"$_queue_stdin"
+    _queue_head=${_queue_head%$'\n'} _queue_stdin=whole
+  fi 2>/dev/null
+  ((${#_queue_made[@]} < 2)) || (builtin exec rm -f -- "${_queue_made[@]:1}") 2>/dev/null
   if [[ $_queue_stdin == lost ]]; then
     _queue_complain 'not written: the spool took only a part of stdin; the disk may be full'
     return 1

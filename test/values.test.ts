@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
+  closeSync,
+  cpSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -11,11 +14,12 @@ import {
   truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fakeWorker, listeningNode, spooled } from './support/producer.ts';
-import { DIST, type Project, project, waitFor } from './support/project.ts';
+import { DIST, type Project, project, QUEUE_LIB, ROOT, waitFor } from './support/project.ts';
 import { execute, once, startNoWorker, withLog } from './support/queue.ts';
 
 const INSERT = 'INSERT INTO log(t) VALUES(:v)';
@@ -274,16 +278,16 @@ test('a value without an entry is removed when it is old, and one with an entry 
   const name = await spoolOne(self);
   const values = join(self.spool, 'values');
   const hourAgo = Date.now() / 1000 - 3600;
-  for (const file of ['05_1700000000000000_1.json.v', '05_1700000000000001_1.json.v', 'stray']) {
+  for (const file of ['05_1700000000000000_4194305.json.v', '05_1700000000000001_4194305.json.v', 'stray']) {
     writeFileSync(join(values, file), 'x\n');
   }
   mkdirSync(join(values, 'directory'));
   for (const file of readdirSync(values)) {
-    if (!file.includes('0001_1')) utimesSync(join(values, file), hourAgo, hourAgo);
+    if (!file.includes('0001_4194305')) utimesSync(join(values, file), hourAgo, hourAgo);
   }
   const dry = await self.run('queue-cleanup', ['--dry-run']);
   assert.match(dry.stdout, /2 stale temporary files/);
-  const kept = ['05_1700000000000001_1.json.v', `${name}.v`, 'directory'];
+  const kept = ['05_1700000000000001_4194305.json.v', `${name}.v`, 'directory'];
   assert.equal(self.names('values').length, 5);
   assert.equal((await self.run('queue-cleanup')).code, 0);
   assert.deepEqual(self.names('values'), kept);
@@ -294,7 +298,7 @@ test('a value without an entry is removed when it is old, and one with an entry 
 
 test('an idle worker removes what a dead producer has left', async (t) => {
   const self = queue(t);
-  const orphan = join(self.spool, 'values', '05_1700000000000000_1.json.v');
+  const orphan = join(self.spool, 'values', '05_1700000000000000_4194305.json.v');
   writeFileSync(orphan, 'x\n');
   utimesSync(orphan, 1_700_000_000, 1_700_000_000);
   await self.run('queue-worker', ['start']);
@@ -321,4 +325,151 @@ test('values of 6000 entries, with the thread that reads ahead', async (t) => {
     Array.from({ length: 6000 }, (_, n) => `é${n}`),
   );
   assert.deepEqual(self.names('values'), []);
+});
+
+test('without queue-rest.sh an entry that is written counts, and the rest says what is missing', async (t) => {
+  const self = queue(t);
+  fakeWorker(self);
+  const copy = join(self.dir, 'queue-lib.sh');
+  cpSync(QUEUE_LIB, copy);
+  const run = (script: string, env: Record<string, string> = {}): ReturnType<Project['run']> =>
+    self.run('bash', ['-c', `. "$1"; ${script}`, 'test', copy], { env });
+  writeFileSync(join(self.spool, 'worker.pid'), '');
+  const written = await run(`queue_db_write 'SELECT 1'`);
+  assert.equal(written.code, 0);
+  assert.equal(self.names('pending').length, 1);
+  for (const script of ['queue_size', `queue_db_write 'SELECT 1' op x`]) {
+    const result = await run(script);
+    assert.equal(result.code, 1, script);
+    assert.match(result.stderr, /queue-rest\.sh is not found beside .*: set QUEUE_HOME/);
+  }
+  const found = await run('queue_size', { QUEUE_HOME: ROOT });
+  assert.deepEqual([found.code, found.stdout], [0, '1\n']);
+  rmSync(join(self.spool, 'worker.pid'));
+});
+
+for (const values of ['0', 'false', '""', 'null', '{}', '[1]', '["../x"]', '["v/../w"]']) {
+  test(`"values":${values} is a bad entry, not a fault of the spool`, async (t) => {
+    const self = queue(t);
+    const entry = `{"sql":"SELECT 1","values":${values}}\n`;
+    writeFileSync(join(self.spool, 'pending', '05_1700000000000000_4194305.json'), entry);
+    await once(self, 3);
+    assert.match((await self.run('queue-failed', ['show', '--all'])).stdout, /"values" that are not a list/);
+  });
+}
+
+test('a parameter may be called __proto__', async (t) => {
+  const self = queue(t);
+  const text = 'é'.repeat(600);
+  await self.bash(`queue_db_write 'INSERT INTO log(t) VALUES(:__proto__)' op 5 '' "__proto__=$1"`, [text]);
+  await once(self);
+  assert.deepEqual(texts(self), [text]);
+});
+
+test('a producer that waits for its stdin keeps its old value', async (t) => {
+  const self = queue(t);
+  const fifo = join(self.dir, 'fifo');
+  spawnSync('mkfifo', [fifo]);
+  const written = self.bash(`exec <"$1"; queue_db_write '${INSERT}' op 5 '' 'v@-'`, [fifo]);
+  const stdin = openSync(fifo, 'w');
+  writeSync(stdin, 'x'.repeat(40_000));
+  const [file] = await waitFor('the value', () => {
+    const names = self.names('values');
+    return names.length === 1 ? names : undefined;
+  });
+  utimesSync(join(self.spool, 'values', file as string), 1_700_000_000, 1_700_000_000);
+  await once(self);
+  await self.run('queue-cleanup');
+  writeSync(stdin, 'end');
+  closeSync(stdin);
+  assert.equal((await written).code, 0);
+  await once(self);
+  assert.deepEqual(texts(self), [`${'x'.repeat(40_000)}end`]);
+});
+
+test('a trap that prints and queues while a long stdin is read spoils nothing', async (t) => {
+  const self = queue(t);
+  fakeWorker(self);
+  const fifo = join(self.dir, 'fifo');
+  spawnSync('mkfifo', [fifo]);
+  const script = `long=$2 done=$3; trap 'echo trapped; queue_db_write "${INSERT}" trap 4 "" "v=$long"; : >"$done"' USR1
+exec <"$1"; queue_db_write '${INSERT}' op 5 '' 'v@-'`;
+  const long = 'é'.repeat(600);
+  const done = join(self.dir, 'done');
+  const written = self.bash(script, [fifo, long, done]);
+  const stdin = openSync(fifo, 'w');
+  writeSync(stdin, 'x'.repeat(40_000));
+  const [file] = await waitFor('the value', () => {
+    const names = self.names('values');
+    return names.length === 1 ? names : undefined;
+  });
+  process.kill(Number(/_(\d+)\.json/.exec(file as string)?.[1]), 'SIGUSR1');
+  writeSync(stdin, 'end');
+  closeSync(stdin);
+  assert.deepEqual([(await written).code, (await written).stdout], [0, 'trapped\n']);
+  assert.ok(existsSync(done));
+  rmSync(join(self.spool, 'worker.pid'));
+  await once(self);
+  assert.deepEqual(texts(self), [long, `${'x'.repeat(40_000)}end`]);
+});
+
+test("a value's name that is taken is left alone, and the entry gets another", async (t) => {
+  const self = queue(t);
+  fakeWorker(self);
+  const script = `unset EPOCHREALTIME; EPOCHREALTIME=1767328963.123456
+printf 'theirs\\n' >"$1/values/05_1767328963123456_$$.json.v"; queue_db_write '${INSERT}' op 5 '' "v=$2"`;
+  const result = await self.bash(script, [self.spool, 'é'.repeat(600)]);
+  assert.deepEqual([result.code, result.stderr], [0, '']);
+  const files = self.names('values').map((name) => readFileSync(join(self.spool, 'values', name), 'utf8'));
+  assert.deepEqual(files, ['theirs\n', `${'é'.repeat(600)}\n`]);
+  assert.match(self.names('pending')[0] as string, /^05_1767328963123457_/);
+});
+
+test('queue_read_stdin after a peek has all of it, and NAME@- as well', async (t) => {
+  const self = queue(t);
+  for (const input of ['hello\n', 'y'.repeat(40_000)]) {
+    const script = `queue_peek_stdin p; queue_read_stdin r; printf '%s' "\${#r}"
+for n in 1 2; do queue_db_write '${INSERT}' op 5 '' 'v@-' || exit; done`;
+    const result = await self.bash(script, [], { input });
+    assert.deepEqual([result.code, result.stdout, result.stderr], [0, String(input.length), '']);
+  }
+  await once(self);
+  assert.deepEqual(
+    texts(self).map((text) => String(text).length),
+    [6, 6, 40_000, 40_000],
+  );
+});
+
+test('a timeout is not the end of stdin', async (t) => {
+  const self = queue(t);
+  for (const script of [
+    `TMOUT=1; queue_db_write '${INSERT}' op 5 '' 'v@-'`,
+    `TMOUT=1; queue_read_stdin v; queue_db_write '${INSERT}' op 5 '' "v=$v"`,
+  ]) {
+    const fifo = join(self.dir, `fifo${script.length}`);
+    spawnSync('mkfifo', [fifo]);
+    // strace would be needed to see the timeout come; the second line is written when it has.
+    const written = self.bash(`exec <"$1"; ${script}`, [fifo]);
+    const stdin = openSync(fifo, 'w');
+    writeSync(stdin, 'first\n');
+    await new Promise((done) => setTimeout(done, 1500));
+    writeSync(stdin, 'second\n');
+    closeSync(stdin);
+    assert.equal((await written).code, 0);
+  }
+  await once(self);
+  assert.deepEqual(texts(self), ['first\nsecond\n', 'first\nsecond\n']);
+});
+
+test('values too large to be put into failed/ are refused, and stay for whoever looks', async (t) => {
+  const self = queue(t);
+  const script = `queue_db_write 'SELECT :a' op 5 '' 'a@-'`;
+  const result = await self.bash(script, [], { input: Buffer.alloc(67_100_000, 'x') });
+  assert.deepEqual([result.code, result.stderr], [0, '']);
+  await once(self, 3);
+  assert.match(
+    (await self.run('queue-failed', ['show', '--all'])).stdout,
+    /with its values it has more than/,
+  );
+  assert.equal(self.names('values').length, 1);
 });

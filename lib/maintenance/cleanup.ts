@@ -3,7 +3,7 @@
  * may be interrupted and run again; a dry run changes nothing and reports what a run would do now.
  */
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { WHY_SUFFIX } from '../spool/deadletter.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
@@ -140,14 +140,13 @@ function logs({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
 }
 
 function temporaries({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
-  const notes = listing(spool.tmp).filter((name) => isStaleNote(spool, name));
+  const notes = listing(spool.tmp)
+    .filter((name) => isStaleNote(spool, name))
+    .map((name) => join(spool.tmp, name));
   const stale = listing(spool.tmp).length > 0 ? staleTemporaries(spool) : [];
-  const values = orphanValues(spool);
-  const names = [...new Set([...stale, ...notes]), ...values];
-  if (!dryRun) {
-    for (const name of [...stale, ...notes]) unlinkIfThere(join(spool.tmp, name));
-    for (const name of values) unlinkIfThere(join(spool.values, name));
-  }
+  const paths = [...new Set([...stale, ...notes, ...orphanValues(spool)])];
+  if (!dryRun) for (const path of paths) unlinkIfThere(path);
+  const names = paths.map((path) => basename(path));
   const list = names.length === 0 ? '' : `: ${names.slice(0, 3).map(printable).join(', ')}`;
   const more = names.length > 3 ? ', ...' : '';
   return {

@@ -65,7 +65,8 @@ export function spoolAt(base: string): Spool {
 
 /** The directories inside a spool. */
 export function spoolDirectories(spool: Spool): string[] {
-  return [spool.pending, spool.processing, spool.completed, spool.failed, spool.values, spool.tmp];
+  // The values first: who empties them in this order leaves no entry without its value, but for one just being written.
+  return [spool.values, spool.pending, spool.processing, spool.completed, spool.failed, spool.tmp];
 }
 
 /**

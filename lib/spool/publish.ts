@@ -126,6 +126,15 @@ export function unlinkIfThere(path: string): void {
   }
 }
 
+/** Unlinks what nobody needs: it may stay where the system does not let it go. */
+export function removeLitter(path: string): void {
+  try {
+    unlinkIfThere(path);
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+  }
+}
+
 /** link(2) makes it atomic afterwards: write-file-atomic's second name and its rename would only cost. */
 function writeNew(path: string, text: string, durable: boolean): void {
   const fd = openSync(path, NEW_FILE, FILE_MODE);

@@ -6,12 +6,12 @@
  * and its dead letter. The files go after the entry has left pending/. A crash in between, or between a producer's
  * two steps, leaves a file that no entry names; `orphanValues` finds those.
  */
-import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { QueueError } from '../errors.ts';
+import { codeOf, QueueError } from '../errors.ts';
 import { decodeEntry, type Entry, isFinished } from './entry.ts';
 import type { Spool } from './layout.ts';
-import { unlinkIfThere } from './publish.ts';
+import { removeLitter } from './publish.ts';
 import { readEntryFile } from './read.ts';
 
 const PARAM = /^[A-Za-z_]\w*$/;
@@ -28,6 +28,7 @@ export function loadValues(spool: Spool, name: string, entry: Entry): string | u
   if (!Array.isArray(values) || !values.every((param) => typeof param === 'string' && PARAM.test(param)))
     throw bad('has "values" that are not a list of parameter names');
   if (Array.isArray(params)) throw bad('has "values" beside "params" that are not an object');
+  const loaded: [string, string][] = [];
   for (const param of values) {
     const path = valuePath(spool, name, param);
     const read = readEntryFile(path);
@@ -36,27 +37,53 @@ export function loadValues(spool: Spool, name: string, entry: Entry): string | u
     if (read.kind === 'gone') throw bad(`${where} is missing`);
     if (read.kind === 'odd') throw bad(`${where} ${read.why}`);
     if (!isFinished(read.bytes)) throw bad(`${where} is torn: it has no final newline`);
-    params[param] = decodeEntry(read.bytes).slice(0, -1);
+    loaded.push([param, decodeEntry(read.bytes).slice(0, -1)]);
   }
-  entry.params = params;
+  // Not by assignment: a parameter may be called __proto__.
+  entry.params = { ...params, ...Object.fromEntries(loaded) };
   delete entry.values;
   return undefined;
 }
 
-/** Removes the files of an entry that has left pending/. @throws system errors. */
+/** Removes the files of an entry that has left pending/. What can't be removed is litter, and may stay. */
 export function removeValues(spool: Spool, name: string, params: readonly string[]): void {
-  for (const param of params) unlinkIfThere(valuePath(spool, name, param));
+  for (const param of params) removeLitter(valuePath(spool, name, param));
 }
 
-/** Files in values/ whose entry is neither in pending/ nor in failed/. */
+/**
+ * Paths of the files in values/ that are old, whose entry is neither in pending/ nor in failed/, and whose writer is
+ * gone: one that waits for the end of its stdin may be at it for hours.
+ * @throws system errors when it can't be told.
+ */
 export function orphanValues(spool: Spool, minAgeMs = ORPHAN_AGE_MS): string[] {
-  if (!existsSync(spool.values)) return [];
-  return readdirSync(spool.values).filter((file) => {
-    const name = file.slice(0, file.lastIndexOf('.'));
-    if (existsSync(join(spool.pending, name)) || existsSync(join(spool.failed, name))) return false;
-    const stat = lstatSync(join(spool.values, file), { throwIfNoEntry: false });
-    return stat !== undefined && !stat.isDirectory() && Math.abs(Date.now() - stat.mtimeMs) >= minAgeMs;
-  });
+  if (!isThere(spool.values)) return [];
+  return readdirSync(spool.values)
+    .filter((file) => {
+      const name = file.slice(0, file.lastIndexOf('.'));
+      const stat = lstatSync(join(spool.values, file), { throwIfNoEntry: false });
+      if (!stat || stat.isDirectory() || Math.abs(Date.now() - stat.mtimeMs) < minAgeMs) return false;
+      if (isAlive(Number(/_(\d+)\.json$/.exec(name)?.[1]))) return false;
+      // pending/ last: it may have been put back from failed/ meanwhile.
+      return [spool.pending, spool.failed, spool.pending].every(
+        (directory) => !isThere(join(directory, name)),
+      );
+    })
+    .map((file) => join(spool.values, file));
+}
+
+/** Another process may have been given the pid since: then the file stays until that has ended too. */
+function isAlive(pid: number): boolean {
+  if (!(pid > 0)) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function valuePath(spool: Spool, name: string, param: string): string {

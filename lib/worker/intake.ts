@@ -8,6 +8,7 @@ import {
   type EntryError,
   isEntryName,
   isFinished,
+  MAX_ENTRY_BYTES,
   parseEntryText,
   serializeEntry,
 } from '../spool/entry.ts';
@@ -42,6 +43,8 @@ export type Intake =
 
 /** An entry without its final newline is its writer's until it is this old, then it is torn. */
 const TORN_AFTER_MS = 5000;
+/** What an error may add to an entry. */
+const ERROR_BYTES = 64 * 1024;
 
 export interface IntakeContext {
   readonly spool: Spool;
@@ -81,13 +84,17 @@ function itemOf(context: IntakeContext, name: string, text: string): Intake {
     const at = Date.parse(entry.not_before);
     if (at > Date.now()) return { kind: 'later', at };
   }
-  const { values = [] } = entry;
-  const fault = entry.values && loadValues(context.spool, name, entry);
+  const { values } = entry;
+  const fault = values === undefined ? undefined : loadValues(context.spool, name, entry);
   if (fault !== undefined) return { kind: 'fault', message: fault };
   const target = entry.db ? databasePath(entry.db, context.config.projectRoot) : context.config.database;
-  const whole = values.length > 0 ? serializeEntry(entry) : text;
+  const whole = values ? serializeEntry(entry) : text;
+  // It could be applied, but not be put back or into failed/, where its error has to fit in as well.
+  if (values && Buffer.byteLength(whole) > MAX_ENTRY_BYTES - ERROR_BYTES) {
+    return bad(`with its values it has more than the ${MAX_ENTRY_BYTES} bytes an entry may have`);
+  }
   const key = ledgerKey(context.identity, name, entry);
-  return { kind: 'item', item: { name, entry, text: whole, values, key, target } };
+  return { kind: 'item', item: { name, entry, text: whole, values: values ?? [], key, target } };
 }
 
 function bad(message: string): Intake {

@@ -17,7 +17,7 @@ import type { Spool } from '../spool/layout.ts';
 import { type Manifest, orphanNames, readManifest, removeManifest } from '../spool/manifest.ts';
 import { moveNew, unlinkIfThere } from '../spool/publish.ts';
 import { countFailed, type Stats } from '../spool/stats.ts';
-import { orphanValues, removeValues } from '../spool/values.ts';
+import { removeValues } from '../spool/values.ts';
 import type { WorkerSummary } from './batch.ts';
 import { type IntakeContext, type Item, takeIn } from './intake.ts';
 import type { Log } from './log.ts';
@@ -110,33 +110,13 @@ function recoverOrphan(spool: Spool, name: string, stat: FileStats, log: Log): v
   log('warn', `${name}: ${message}; it is in failed/`);
 }
 
-/** Temporary files that a killed process left in .tmp. @returns their names. */
+/** Temporary files that a killed process left in .tmp. @returns their paths. */
 export function staleTemporaries(spool: Spool, minAgeMs = STALE_TEMPORARY_MS): string[] {
-  return readdirSync(spool.tmp).filter((name) => {
-    const stat = lstatSync(join(spool.tmp, name), { throwIfNoEntry: false });
+  const paths = readdirSync(spool.tmp).map((name) => join(spool.tmp, name));
+  return paths.filter((path) => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
     return stat !== undefined && !stat.isDirectory() && Date.now() - stat.mtimeMs >= minAgeMs;
   });
-}
-
-/** Removes them. */
-export function removeStaleTemporaries(spool: Spool): void {
-  removeAll(staleTemporaries(spool).map((name) => join(spool.tmp, name)));
-}
-
-/** Removes values without an entry, which a death at the wrong moment has left. */
-export function removeOrphanValues(spool: Spool): void {
-  removeAll(orphanValues(spool).map((name) => join(spool.values, name)));
-}
-
-/** Litter: what can't be removed may stay. */
-function removeAll(paths: readonly string[]): void {
-  for (const path of paths) {
-    try {
-      unlinkIfThere(path);
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error;
-    }
-  }
 }
 
 interface Findings {

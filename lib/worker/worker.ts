@@ -20,8 +20,10 @@ import { spoolIdentity } from '../spool/identity.ts';
 import { Journal } from '../spool/journal.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
 import { removeManifest } from '../spool/manifest.ts';
+import { removeLitter } from '../spool/publish.ts';
 import { raiseFloor } from '../spool/sequence.ts';
 import { readStats, writeStats } from '../spool/stats.ts';
+import { orphanValues } from '../spool/values.ts';
 import { Backlog } from './backlog.ts';
 import { backoff } from './backoff.ts';
 import { applyBatch, buryOddNames, gone, takeBatch, type Work, type WorkerSummary } from './batch.ts';
@@ -29,13 +31,7 @@ import { FilesThread } from './files-thread.ts';
 import type { WorkerLock } from './lock.ts';
 import type { Log } from './log.ts';
 import { announce, withdraw } from './presence.ts';
-import {
-  NO_SUSPICION,
-  recoverBatch,
-  recoverOrphans,
-  removeOrphanValues,
-  removeStaleTemporaries,
-} from './recover.ts';
+import { NO_SUSPICION, recoverBatch, recoverOrphans, staleTemporaries } from './recover.ts';
 import { clearStartNotes } from './start.ts';
 import { Targets } from './targets.ts';
 import { Watch } from './watchdog.ts';
@@ -141,9 +137,9 @@ export class Worker {
   #step(): boolean {
     const { backlog, targets, config, stats } = this.#work;
     if (!this.#recovered) this.#recover();
-    this.#tidy();
     backlog.putBack(targets.unparkDue(config.batchSize));
     backlog.refill();
+    this.#tidy();
     this.#hireFor(backlog.ready);
     buryOddNames(this.#work);
     const items = takeBatch(this.#work);
@@ -272,15 +268,16 @@ export class Worker {
   }
 
   #tidy(): void {
-    const { spool, config, log } = this.#work;
+    const { spool, config, log, backlog, targets } = this.#work;
     const now = performance.now();
     if (now - this.#tidiedAt < TIDY_INTERVAL_MS) return;
     this.#tidiedAt = now;
     if (!this.#options.lock.isOurs()) throw new QueueError('WORKER', `${spool.lock} was removed or replaced`);
     recoverOrphans(spool, config.processingTimeout * 1000, log);
-    removeStaleTemporaries(spool);
-    // It looks for the entry of each value: not beside a large backlog.
-    if (this.#work.backlog.ready === 0) removeOrphanValues(spool);
+    for (const path of staleTemporaries(spool)) removeLitter(path);
+    // It looks for the entry of each value: not beside a backlog.
+    if (backlog.ready + backlog.putOff + targets.parked > 0) return;
+    for (const path of orphanValues(spool)) removeLitter(path);
   }
 
   /** The spool, or a database during recovery, failed: what is in hand is in doubt, so recover it after a pause. */

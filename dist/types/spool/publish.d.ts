@@ -30,5 +30,7 @@ export declare function replaceFile(spool: Spool, path: string, text: string): v
 export declare function appendOwnFile(path: string, text: string): void;
 /** unlink that takes 'no such file' for success. */
 export declare function unlinkIfThere(path: string): void;
+/** Unlinks what nobody needs: it may stay where the system does not let it go. */
+export declare function removeLitter(path: string): void;
 /** Makes a new name in the directory survive a power cut. */
 export declare function fsyncDirectory(path: string): void;

@@ -32,9 +32,5 @@ export interface RecoveryContext extends IntakeContext {
 export declare function recoverBatch(context: RecoveryContext): Suspicion;
 /** Entry files in processing/ go back to pending/; other things there go to failed/. @returns how many. */
 export declare function recoverOrphans(spool: Spool, minAgeMs: number, log: Log): number;
-/** Temporary files that a killed process left in .tmp. @returns their names. */
+/** Temporary files that a killed process left in .tmp. @returns their paths. */
 export declare function staleTemporaries(spool: Spool, minAgeMs?: number): string[];
-/** Removes them. */
-export declare function removeStaleTemporaries(spool: Spool): void;
-/** Removes values without an entry, which a death at the wrong moment has left. */
-export declare function removeOrphanValues(spool: Spool): void;
