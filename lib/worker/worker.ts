@@ -65,6 +65,7 @@ export class Worker {
   /** Faults of the spool in a row. */
   #faults = 0;
   #tidiedAt = Number.NEGATIVE_INFINITY;
+  #sweptAt = Number.NEGATIVE_INFINITY;
   #notedAt = Number.NEGATIVE_INFINITY;
   #notedText = '';
   #notedFloor = 0;
@@ -123,6 +124,7 @@ export class Worker {
         }
         await this.#dismiss();
         this.#tryToNote(NOTE_WHEN_IDLE_MS);
+        this.#sweep();
         if (this.#options.once && this.#isDrained() && (await this.#leave())) return;
         if (this.#isIdleSince(busyAt) && (await this.#leave())) return;
       } catch (error) {
@@ -137,9 +139,9 @@ export class Worker {
   #step(): boolean {
     const { backlog, targets, config, stats } = this.#work;
     if (!this.#recovered) this.#recover();
+    this.#tidy();
     backlog.putBack(targets.unparkDue(config.batchSize));
     backlog.refill();
-    this.#tidy();
     this.#hireFor(backlog.ready);
     buryOddNames(this.#work);
     const items = takeBatch(this.#work);
@@ -268,15 +270,21 @@ export class Worker {
   }
 
   #tidy(): void {
-    const { spool, config, log, backlog, targets } = this.#work;
+    const { spool, config, log } = this.#work;
     const now = performance.now();
     if (now - this.#tidiedAt < TIDY_INTERVAL_MS) return;
     this.#tidiedAt = now;
     if (!this.#options.lock.isOurs()) throw new QueueError('WORKER', `${spool.lock} was removed or replaced`);
     recoverOrphans(spool, config.processingTimeout * 1000, log);
     for (const path of staleTemporaries(spool)) removeLitter(path);
-    // It looks for the entry of each value: not beside a backlog.
-    if (backlog.ready + backlog.putOff + targets.parked > 0) return;
+  }
+
+  /** When nothing is ready: values without an entry, for it looks for the entry of each value. */
+  #sweep(): void {
+    const { spool, backlog, targets } = this.#work;
+    const now = performance.now();
+    if (backlog.putOff + targets.parked > 0 || now - this.#sweptAt < TIDY_INTERVAL_MS) return;
+    this.#sweptAt = now;
     for (const path of orphanValues(spool)) removeLitter(path);
   }
 
