@@ -26,6 +26,8 @@ const LANE_LIMIT = 200_000;
 const WATCH_LIMIT = 1000;
 /** A listing may take this share of the time. */
 const LISTING_SHARE = 0.1;
+/** What a name costs a listing that knows it already. The first listing costs more, which tells nothing of the next. */
+const KNOWN_NAME_MS = 0.001;
 /** How often the directory is listed although events say nothing new. */
 const SAFETY_INTERVAL_MS = 5000;
 
@@ -140,18 +142,21 @@ export class Backlog {
     this.#listedMtime = mtimeOf(this.#spool.pending);
     this.#lanes.liftHorizons();
     let found = 0;
+    let listed = 0;
     let portion: string[] = [];
     const handOver = (): void => {
       found += this.#addNew(portion);
       portion = [];
     };
     forEachName(this.#spool.pending, (name) => {
+      listed += 1;
       if (this.#lanes.isBeyondHorizon(name)) this.#noteSequence(name);
       else if (portion.push(name) >= this.#portion) handOver();
     });
     handOver();
     this.#listedAt = performance.now();
-    this.#listingCost = this.#listedAt - start;
+    const cost = this.#listedAt - start;
+    this.#listingCost = found * 2 > listed ? Math.min(cost, listed * KNOWN_NAME_MS) : cost;
     return found;
   }
 
