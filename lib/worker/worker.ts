@@ -20,23 +20,21 @@ import { spoolIdentity } from '../spool/identity.ts';
 import { Journal } from '../spool/journal.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
 import { removeManifest } from '../spool/manifest.ts';
-import { removeLitter } from '../spool/publish.ts';
 import { raiseFloor } from '../spool/sequence.ts';
 import { readStats, writeStats } from '../spool/stats.ts';
-import { orphanValues } from '../spool/values.ts';
 import { Backlog } from './backlog.ts';
 import { backoff } from './backoff.ts';
 import { applyBatch, buryOddNames, gone, takeBatch, type Work, type WorkerSummary } from './batch.ts';
 import { FilesThread } from './files-thread.ts';
+import { Housekeeping } from './housekeeping.ts';
 import type { WorkerLock } from './lock.ts';
 import type { Log } from './log.ts';
 import { announce, withdraw } from './presence.ts';
-import { NO_SUSPICION, recoverBatch, recoverOrphans, staleTemporaries } from './recover.ts';
+import { NO_SUSPICION, recoverBatch } from './recover.ts';
 import { clearStartNotes } from './start.ts';
 import { Targets } from './targets.ts';
 import { Watch } from './watchdog.ts';
 
-const TIDY_INTERVAL_MS = 30_000;
 /** How often the counters are written while there is work, and when it is done. */
 const NOTE_INTERVAL_MS = 1000;
 const NOTE_WHEN_IDLE_MS = 100;
@@ -58,14 +56,13 @@ export interface WorkerOptions {
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #work: Work;
+  readonly #housekeeping: Housekeeping;
   #recovered = false;
   /** Once, in this process. */
   #hasRecovered = false;
   #stopping = false;
   /** Faults of the spool in a row. */
   #faults = 0;
-  #tidiedAt = Number.NEGATIVE_INFINITY;
-  #sweptAt = Number.NEGATIVE_INFINITY;
   #notedAt = Number.NEGATIVE_INFINITY;
   #notedText = '';
   #notedFloor = 0;
@@ -76,6 +73,7 @@ export class Worker {
     ensureSpool(spool);
     const stats = { ...readStats(spool), outages: {} };
     this.#options = options;
+    this.#housekeeping = new Housekeeping(spool, config, options.lock, log);
     this.#work = {
       spool,
       config,
@@ -113,6 +111,7 @@ export class Worker {
   }
 
   async #loop(): Promise<void> {
+    const { backlog, targets } = this.#work;
     let busyAt = performance.now();
     while (!this.#stopping && !this.#work.watch?.stopRequested) {
       try {
@@ -124,7 +123,7 @@ export class Worker {
         }
         await this.#dismiss();
         this.#tryToNote(NOTE_WHEN_IDLE_MS);
-        this.#sweep();
+        if (backlog.putOff + targets.parked === 0) this.#housekeeping.sweep();
         if (this.#options.once && this.#isDrained() && (await this.#leave())) return;
         if (this.#isIdleSince(busyAt) && (await this.#leave())) return;
       } catch (error) {
@@ -139,7 +138,7 @@ export class Worker {
   #step(): boolean {
     const { backlog, targets, config, stats } = this.#work;
     if (!this.#recovered) this.#recover();
-    this.#tidy();
+    this.#housekeeping.tidy();
     backlog.putBack(targets.unparkDue(config.batchSize));
     backlog.refill();
     this.#hireFor(backlog.ready);
@@ -269,25 +268,6 @@ export class Worker {
     }
   }
 
-  #tidy(): void {
-    const { spool, config, log } = this.#work;
-    const now = performance.now();
-    if (now - this.#tidiedAt < TIDY_INTERVAL_MS) return;
-    this.#tidiedAt = now;
-    if (!this.#options.lock.isOurs()) throw new QueueError('WORKER', `${spool.lock} was removed or replaced`);
-    recoverOrphans(spool, config.processingTimeout * 1000, log);
-    for (const path of staleTemporaries(spool)) removeLitter(path);
-  }
-
-  /** When nothing is ready: values without an entry, for it looks for the entry of each value. */
-  #sweep(): void {
-    const { spool, backlog, targets } = this.#work;
-    const now = performance.now();
-    if (backlog.putOff + targets.parked > 0 || now - this.#sweptAt < TIDY_INTERVAL_MS) return;
-    this.#sweptAt = now;
-    for (const path of orphanValues(spool)) removeLitter(path);
-  }
-
   /** The spool, or a database during recovery, failed: what is in hand is in doubt, so recover it after a pause. */
   async #pauseAfter(error: unknown): Promise<void> {
     const { spool, config, backlog, targets, stats, summary, log } = this.#work;
@@ -297,6 +277,7 @@ export class Worker {
     await this.#work.files?.end();
     this.#work.files = undefined;
     backlog.reset();
+    this.#work.values.clear();
     targets.forgetParked();
     if (this.#faults === 0) log('error', messageOf(error));
     stats.outages.spool ??= { message: messageOf(error), since: new Date().toISOString() };
