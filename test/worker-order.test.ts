@@ -52,12 +52,15 @@ test('the byte order of the names decides, not the order of their arrival', asyn
 });
 
 test('an urgent entry that comes while a backlog is drained is applied before the rest of it', async (t) => {
-  const self = project(t, { QUEUE_BATCH_SIZE: '10' });
+  const self = project(t, { QUEUE_BATCH_SIZE: '10', QUEUE_POLL_INTERVAL: '0.01' });
   withLog(self);
   for (let i = 0; i < 3000; i++) putEntry(self, logs('backlog'), { priority: 9 });
-  await startWorker(self);
+  const worker = await startWorker(self);
   await waitFor('the first rows', () => logged(self).length > 0);
+  // It must not be done before the urgent one has come.
+  process.kill(worker, 'SIGSTOP');
   await write(self, '-p', '1', logs('urgent'));
+  process.kill(worker, 'SIGCONT');
   await drained(self);
   const at = logged(self).indexOf('urgent');
   assert.ok(at !== -1 && at < 2999, `it came as number ${at}`);
