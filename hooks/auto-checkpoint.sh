@@ -8,8 +8,9 @@
 # still both have read the old time; then both write, with the same `due`, and SQL makes one row of it. A lock would
 # be worse: without starting a process it can't be removed, and one that a killed hook leaves behind would end all
 # checkpoints of the session.
-# shellcheck source=common.sh
-. "${BASH_SOURCE%"${0##*/}"}./common.sh" || exit 0
+# shellcheck disable=SC2154 # common.sh sets hook_...
+exec >/dev/null 2>&1
+command . "${BASH_SOURCE%"${0##*/}"}./common.sh" || exit 0
 
 if ! hook_find_session; then
   hook_write "INSERT INTO hook_input(task,at,hook) VALUES('log',:at,:hook)" log_uncounted 7 'hook@-'

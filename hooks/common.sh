@@ -8,7 +8,6 @@
 # wrong becomes a line in the spool's worker.log, or is lost with the spool.
 
 LC_ALL=C # one byte a character, and a point in EPOCHREALTIME
-exec >/dev/null 2>&1
 
 # When it happened. The worker comes later.
 hook_at="at=${EPOCHREALTIME-}"
@@ -41,13 +40,14 @@ hook_complain() {
 # the spool: ID.ops has one byte for each operation, ID.at the second of the last checkpoint. Returns 1 when there is
 # no such id that may be part of a file's name, or no place for the files. Only the first 32 KB are looked at.
 #
-# In a string a quote is escaped, so this finds a key; of a nested object, if that comes first. Hence SQL takes the
-# count only for the session whose id the payload has at its top.
+# In a string a quote is escaped, so this finds a key; it may still be a nested object's, if that is the only one. Hence
+# SQL takes the count only for the session whose id the payload has at its top.
 hook_find_session() {
-  local spool='' text key='"session_id"[[:space:]]*:[[:space:]]*"([A-Za-z0-9_-]+)"'
+  local spool='' text first='^[^{]*\{[^{]*' key='"session_id"[[:space:]]*:[[:space:]]*"([A-Za-z0-9_-]+)"'
   hook_session='' hook_state=''
   queue_peek_stdin text
-  [[ $text =~ $key && ${#BASH_REMATCH[1]} -le 64 ]] || return
+  # Before any nested object, or the only one there is.
+  [[ $text =~ $first$key || (! $text =~ $key.*$key && $text =~ $key) ]] && ((${#BASH_REMATCH[1]} <= 64)) || return
   hook_session=${BASH_REMATCH[1]}
   queue_find_spool spool
   [[ $spool == /* ]] || return

@@ -13,7 +13,7 @@
 -- row) -> hook_task (one trigger a task) -> hook_agent (what a payload says about an agent).
 --
 -- Nothing is lost: what is no JSON object (or deeper than SQLite parses), or is no event for its task, is kept as text:
--- by tool-log.sh in events, by the others in session_logs.
+-- by tool-log.sh in events, by the others in session_logs. What is no UTF-8 is a dead letter.
 --
 -- Times are the hook's clock, not the worker's: ISO 8601 text, UTC, milliseconds: 2026-01-02T04:42:43.123Z. As text
 -- they sort, compare with date('now') and go into julianday(). Durations are milliseconds.
@@ -131,7 +131,7 @@ CREATE TABLE session_logs (
   session_id TEXT,
   kind TEXT NOT NULL,                    -- start, end, checkpoint; unparsed, unexpected, uncounted
   message TEXT,
-  payload TEXT                           -- of the last three kinds; cut as in events
+  payload TEXT                           -- of the last three kinds; cut at 65536 bytes
 ) STRICT;
 CREATE INDEX session_logs_by_session ON session_logs (session_id, at);
 

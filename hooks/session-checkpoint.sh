@@ -3,8 +3,9 @@
 #
 # For Stop and SessionEnd. All of it is one entry, so it takes effect whole. SessionEnd leaves its hooks 1.5 seconds:
 # this only puts the entry into the spool, whatever the queue's length.
-# shellcheck source=common.sh
-. "${BASH_SOURCE%"${0##*/}"}./common.sh" || exit 0
+# shellcheck disable=SC2154 # common.sh sets hook_...
+exec >/dev/null 2>&1
+command . "${BASH_SOURCE%"${0##*/}"}./common.sh" || exit 0
 
 hook_count=''
 hook_find_session && hook_read_count

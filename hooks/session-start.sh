@@ -4,8 +4,9 @@
 # Before everything else of the session (priority 1), with the count it begins at: a resumed session goes on counting.
 # The write starts the worker, if none is there, and the worker creates the tables. What startup, resume, clear and
 # compact mean is in schema.sql.
-# shellcheck source=common.sh
-. "${BASH_SOURCE%"${0##*/}"}./common.sh" || exit 0
+# shellcheck disable=SC2154 # common.sh sets hook_...
+exec >/dev/null 2>&1
+command . "${BASH_SOURCE%"${0##*/}"}./common.sh" || exit 0
 
 hook_count=0
 hook_find_session && hook_read_count

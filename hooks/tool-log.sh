@@ -3,8 +3,9 @@
 #
 # For PostToolUse, PostToolUseFailure, UserPromptSubmit, PreCompact and Notification; any other event is logged as it
 # is. Payloads over QUEUE_EVENT_BYTES (65536) are cut there, by the worker.
-# shellcheck source=common.sh
-. "${BASH_SOURCE%"${0##*/}"}./common.sh" || exit 0
+# shellcheck disable=SC2154 # common.sh sets hook_...
+exec >/dev/null 2>&1
+command . "${BASH_SOURCE%"${0##*/}"}./common.sh" || exit 0
 
 if [[ ${QUEUE_EVENT_BYTES-} == '' ]]; then
   hook_write "INSERT INTO hook_input(task,at,hook) VALUES('event',:at,:hook)" log_event 7 'hook@-'

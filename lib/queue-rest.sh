@@ -110,7 +110,7 @@ _queue_find_spool() {
   if [[ ${CLAUDE_PROJECT_DIR-} == /* ]]; then
     _queue_text=$CLAUDE_PROJECT_DIR
   else
-    _queue_find_root
+    _queue_find_root || return
   fi
   _queue_dir=${QUEUE_BASE_DIR:-.hive-mind/queue}
   [[ $_queue_dir == /* ]] || _queue_dir=$_queue_text/$_queue_dir
@@ -133,6 +133,8 @@ _queue_find_root() {
   local _queue_here=$PWD
   # The caller may have set PWD to anything.
   [[ $PWD == /* && $PWD -ef . ]] || _queue_here=$(builtin pwd -P 2>/dev/null)
+  # The working directory is gone: nobody means the root of all projects.
+  [[ $_queue_here != '' || ${CLAUDE_PROJECT_DIR-} != '' ]] || return
   if [[ ${CLAUDE_PROJECT_DIR-} != '' ]]; then
     _queue_text=$_queue_here/$CLAUDE_PROJECT_DIR
     return
@@ -171,7 +173,7 @@ _queue_check_spool() {
   done
   [[ ! -f $_queue_dir/worker.pid ]] || return 0
   # Modes can't be read without a fork; a worker would have looked.
-  _queue_modes=$(LC_ALL=C exec ls -ld -- "$_queue_dir" "$_queue_dir/pending" 2>/dev/null)
+  _queue_modes=$(exec ls -ld -- "$_queue_dir" "$_queue_dir/pending" 2>/dev/null)
   [[ $_queue_modes == d???--[-S]--[-T]*$'\n'd???--[-S]--[-T]* ]]
 }
 
@@ -278,8 +280,8 @@ _queue_correct_number() {
   [[ $_queue_now > $_queue_last ]] || _queue_now=$((_queue_last + 1))
 }
 
-# _queue_set_created by arithmetic: printf's %()T would need TZ, which is readonly. In 400 years (an era) are 146097 days; years begin in March here, so that the
-# leap day is their last.
+# _queue_set_created by arithmetic: printf's %()T would need TZ, which is readonly. In 400 years (an era) are
+# 146097 days; years begin in March here, so that the leap day is their last.
 _queue_set_created_readonly() {
   local _queue_second_now=${_queue_now::10} _queue_day _queue_era _queue_year _queue_month
   _queue_day=$((_queue_second_now / 86400 + 719468))
@@ -420,7 +422,7 @@ _queue_with_spool() {
   local -
   set -C +aekuvxET
   local _queue_dir _queue_target _queue_text
-  _queue_find_spool
+  _queue_find_spool || return
   "$@"
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -296,4 +296,23 @@ test('queue_find_spool names the spool by the rules of every other part', async 
     const other = await self.run('dash', ['-c', script, 'test', ROOT, QUEUE_LIB], { env, cwd });
     assert.equal(other.stdout, spool);
   }
+});
+
+test('a working directory that is gone is no project', async (t) => {
+  const self = project(t);
+  const script = `mkdir gone; cd gone; rmdir ../gone; unset CLAUDE_PROJECT_DIR
+queue_find_spool where; printf '%s[%s]' $? "\${where-}"; queue_size; printf ' %s' $?`;
+  const result = await self.bash(script, [], { cwd: self.dir });
+  assert.equal(result.stdout, '1[] 1');
+});
+
+test('nothing is printed under a readonly locale while no worker is there', async (t) => {
+  const self = project(t);
+  fakeWorker(self);
+  rmSync(join(self.spool, 'worker.pid'));
+  const node = listeningNode(self);
+  const script = 'readonly LC_ALL=C.UTF-8; queue_db_write "SELECT 1"';
+  const result = await self.bash(script, [], { env: { QUEUE_NODE: node.path } });
+  assert.deepEqual([result.code, result.stdout, result.stderr], [0, '', '']);
+  assert.equal(spooled(self).length, 1);
 });

@@ -91,10 +91,10 @@ function litter(self: Project): void {
   const hooks = join(self.spool, 'hooks');
   mkdirSync(hooks, { mode: 0o700 });
   for (const [name, hours] of Object.entries({
-    'old.ops': 169,
-    'old.at': 170,
-    'young.ops': 167,
-    other: 200,
+    'old.ops': 2161,
+    'old.at': 2162,
+    'young.ops': 2159,
+    other: 3000,
   })) {
     writeFileSync(join(hooks, name), '....');
     age(join(hooks, name), hours);
@@ -269,7 +269,7 @@ test('hook files are looked for in a directory only, and none is followed out of
   const elsewhere = join(self.dir, 'elsewhere');
   mkdirSync(elsewhere);
   writeFileSync(join(elsewhere, 'mine.ops'), '');
-  age(join(elsewhere, 'mine.ops'), 1000);
+  age(join(elsewhere, 'mine.ops'), 3000);
   symlinkSync(elsewhere, hooks);
   assert.match(await cleanup(self, '--dry-run'), /^hook-files: +\(dry run\) 0 files of sessions/m);
   await cleanup(self);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -274,6 +275,38 @@ test("a nested object's session_id is not taken for the payload's", async (t) =>
     { session_id: SESSION, operations: 0 },
   ]);
   assert.equal(count(self, 'instances') as number, 0);
+});
+
+test("a nested object's session_id does not count for the session of that name", async (t) => {
+  const self = prepared(t);
+  const other = `{"tool_input":{"session_id":"victim"},"session_id":"other","hook_event_name":"PostToolUse"}`;
+  for (let n = 0; n < 3; n++)
+    await fire(self, 'auto-checkpoint', sample('PostToolUse.Edit', { session_id: 'victim' }));
+  for (let n = 0; n < 5; n++) await fire(self, 'auto-checkpoint', other);
+  await fire(self, 'session-checkpoint', sample('Stop', { session_id: 'victim' }));
+  await applied(self);
+  assert.deepEqual(self.rows('SELECT session_id, operations FROM sessions ORDER BY session_id'), [
+    { session_id: 'other', operations: 0 },
+    { session_id: 'victim', operations: 3 },
+  ]);
+  assert.equal(count(self, 'session_logs', "kind = 'uncounted'"), 5);
+});
+
+test('half an installation and a readonly locale leave a hook silent', async (t) => {
+  const self = prepared(t);
+  const half = join(self.dir, 'half');
+  mkdirSync(half);
+  for (const hook of HOOKS) copyFileSync(join(ROOT, 'hooks', `${hook}.sh`), join(half, `${hook}.sh`));
+  const readonly = join(self.dir, 'readonly');
+  writeFileSync(readonly, 'readonly LC_ALL=C.UTF-8\n');
+  const silent = { code: 0, signal: null, stdout: '', stderr: '' };
+  const input = SAMPLES.get('PostToolUse.Edit') as string;
+  for (const hook of HOOKS) {
+    for (const env of [{}, { POSIXLY_CORRECT: '1' }])
+      assert.deepEqual(await self.run(join(half, `${hook}.sh`), [], { input, env }), silent);
+    const script = join(ROOT, 'hooks', `${hook}.sh`);
+    assert.deepEqual(await self.run('bash', [script], { input, env: { BASH_ENV: readonly } }), silent);
+  }
 });
 
 test('two sessions at once never mix', async (t) => {

@@ -401,3 +401,13 @@ test('the worker can be stopped and the page says so', async (t) => {
   assert.match((await status(self)).stdout, /^Status: idle[\s\S]*^Worker: none$/m);
   assert.ok(statSync(self.spool).isDirectory());
 });
+
+test('what the system says of a path is told without a stack', async (t) => {
+  const self = project(t);
+  writeFileSync(join(self.dir, '.hive-mind'), '');
+  for (const command of ['queue-status', 'queue-failed', 'queue-cleanup']) {
+    const result = await self.run(command, command === 'queue-failed' ? ['list'] : []);
+    assert.equal(result.code, 1, command);
+    assert.match(result.stderr, /^queue-[a-z]+: ENOTDIR: [^\n]*\n$/);
+  }
+});

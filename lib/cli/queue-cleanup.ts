@@ -10,7 +10,7 @@ import { numberOption, parse, runCommand, usage } from './runner.ts';
 const help = `Usage: queue-cleanup [--archive] [--purge-failed] [--recover] [--hours N] [--dry-run] [--json]
 
 Without a task: all three, and it rotates logs, removes stale temporary files, and what the hook scripts of sessions
-kept that nobody has worked in for 7 days. It may run at any time.
+kept that nobody has worked in for 90 days. It may run at any time.
 
   --archive        compresses journal files not written to for 24 hours; never one that a worker may write to
   --purge-failed   removes dead letters older than 168 hours

@@ -1,6 +1,6 @@
 /** The edge of every executable: arguments in, exit code out; the only place that prints errors and exits. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { EXIT, messageOf, QueueError } from '../errors.ts';
+import { codeOf, EXIT, messageOf, QueueError } from '../errors.ts';
 
 export interface Command {
   /** The executable's name. */
@@ -63,8 +63,9 @@ function report(name: string, error: unknown): number {
   return error instanceof QueueError ? error.exitCode : EXIT.failure;
 }
 
-/** Not one of ours: the stack is what a report of it needs. */
+/** Not one of ours: the stack is what a report of it needs, but what the system says of a file says enough. */
 function unexpected(error: unknown): string {
+  if (error instanceof Error && 'syscall' in error && codeOf(error) !== undefined) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

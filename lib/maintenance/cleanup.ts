@@ -43,7 +43,7 @@ const HOUR_MS = 3_600_000;
 /** A start note counts for 5 s. */
 const STALE_NOTE_MS = 60_000;
 /** A session that is resumed after this time counts its operations anew, and shows the old count until it is passed. */
-export const HOOK_FILE_HOURS = 168;
+export const HOOK_FILE_HOURS = 24 * 90;
 
 interface Context {
   readonly config: Config;
@@ -155,7 +155,7 @@ function temporaries({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
   };
 }
 
-/** A session's files: written to by each of its operations, so an old one is of a session that nobody goes on with. */
+/** A session's files: written to by each of its operations, so an old one is of a session that agents let nobody resume. */
 function hookFiles({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
   const limit = Date.now() - HOOK_FILE_HOURS * HOUR_MS;
   const directory = lstatSync(spool.hooks, { throwIfNoEntry: false });

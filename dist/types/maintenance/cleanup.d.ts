@@ -18,7 +18,7 @@ export interface CleanupOptions {
 export declare const ARCHIVE_HOURS = 24;
 export declare const PURGE_HOURS = 168;
 /** A session that is resumed after this time counts its operations anew, and shows the old count until it is passed. */
-export declare const HOOK_FILE_HOURS = 168;
+export declare const HOOK_FILE_HOURS: number;
 /**
  * Runs the tasks one after the other.
  * @returns a report a task, in their order; none when there is no spool.
