@@ -104,6 +104,16 @@ queue_db_write() {
   _queue_finish "$@"
 }
 
+# Sets _queue_created to this second, UTC, as 2026-01-02T04:42:43Z.
+_queue_set_created() {
+  if [[ ${TZ@a} == *r* ]]; then
+    _queue_load && _queue_set_created_readonly
+  else
+    TZ=UTC0 builtin printf -v _queue_created '%(%Y-%m-%dT%H:%M:%SZ)T' "${_queue_now::10}"
+  fi
+  _queue_second=${_queue_now::10}
+}
+
 # BUILD: what it reads when it must
 
 _queue_word=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_
@@ -246,16 +256,6 @@ _queue_slurp() {
   [[ ${LC_ALL-} == C ]] || local LC_ALL=C
   while builtin read -r -N 16777216 _queue_text || (($? > 128)); do _queue_whole+=$_queue_text; done
   builtin printf -v "$1" '%s' "$_queue_whole$_queue_text"
-}
-
-# Sets _queue_created to this second, UTC, as 2026-01-02T04:42:43Z.
-_queue_set_created() {
-  if [[ ${TZ@a} == *r* ]]; then
-    _queue_load && _queue_set_created_readonly
-  else
-    TZ=UTC0 builtin printf -v _queue_created '%(%Y-%m-%dT%H:%M:%SZ)T' "${_queue_now::10}"
-  fi
-  _queue_second=${_queue_now::10}
 }
 
 # BUILD: only for scripts that source it

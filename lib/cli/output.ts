@@ -1,6 +1,6 @@
 /** How executables print: lines, JSON, and a question where someone is there to answer it. */
 import { createInterface } from 'node:readline/promises';
-import { toJson } from '../maintenance/failed-page.ts';
+import { exactJson } from '../exact-json.ts';
 
 export function printLines(lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
@@ -8,7 +8,7 @@ export function printLines(lines: readonly string[]): void {
 
 /** Indented for people; still one value for a program. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${toJson(value, 2)}\n`);
+  process.stdout.write(`${exactJson(value, 2)}\n`);
 }
 
 /** Columns of a terminal; a pipe has no end. */

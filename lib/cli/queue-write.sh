@@ -1,11 +1,10 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # lib/queue-lib.sh sets _queue_word and _queue_entry
 #
-# The bash half of dist/queue-write. The build puts it before the JavaScript, with the parts of
-# lib/queue-lib.sh where
-# BUILD says so. Bash parses a file command by command, and parsing all of this costs twice what bash itself
-# does; so the common call comes first and exits, and its functions read the rest when they turn out to need
-# it.
+# The bash half of dist/queue-write. The build puts it before the JavaScript, with the parts of lib/queue-lib.sh
+# and lib/queue-rest.sh where BUILD says so. Bash parses a file command by command, and parsing all of this costs
+# twice what bash itself does; so the common call comes first and exits, and its functions read the rest when they
+# turn out to need it.
 #
 # What this does not know goes to Node, with the same arguments: options of Node's alone, a wrong number of
 # arguments. That is decided before anything is read or written.
@@ -20,8 +19,6 @@ if ((${#BASH_SOURCE[@]} == 1)); then
   _queue_finish() { . "$0" && _queue_finish "$@"; }
   _queue_correct_number() { return 1; }
   _queue_ask_umask() { _queue_mask="Umask: $(umask)"; }
-  # Shorter than the library's arithmetic; here TZ is nobody's.
-  _queue_set_created() { TZ=UTC0 printf -v _queue_created '%(%Y-%m-%dT%H:%M:%SZ)T' "${_queue_now::10}"; }
 
   # SQL [OPERATION [PRIORITY [METADATA]]], nothing of it like an option.
   if ((BASH_VERSINFO[0] > 4 && $# < 5)) &&

@@ -22,13 +22,12 @@ import {
   renameSync,
   type Stats,
   utimesSync,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { journalFiles } from '../spool/journal.ts';
 import { FILE_MODE, type Spool } from '../spool/layout.ts';
-import { fsyncDirectory, unlinkIfThere } from '../spool/publish.ts';
+import { fsyncDirectory, unlinkIfThere, writeAll } from '../spool/publish.ts';
 import { WorkerLock } from '../worker/lock.ts';
 import { presentWorker } from './present.ts';
 
@@ -156,8 +155,7 @@ function writeArchive(spool: Spool, archive: string, bytes: Buffer, stat: Stats)
     unlinkIfThere(temporary);
     const fd = openSync(temporary, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, FILE_MODE);
     try {
-      const packed = gzipSync(bytes);
-      for (let done = 0; done < packed.length; ) done += writeSync(fd, packed, done);
+      writeAll(fd, gzipSync(bytes));
       fsyncSync(fd);
     } finally {
       closeSync(fd);

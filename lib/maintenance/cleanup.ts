@@ -12,7 +12,7 @@ import { unlinkIfThere } from '../spool/publish.ts';
 import { orphanValues } from '../spool/values.ts';
 import { LOG_ROTATE_BYTES, openLog, rotateLog } from '../worker/log.ts';
 import { recoverOrphans, staleTemporaries } from '../worker/recover.ts';
-import { ensureWorker } from '../worker/start.ts';
+import { ensureWorker, isStartNote } from '../worker/start.ts';
 import { archiveJournal } from './archive.ts';
 import { listing } from './depths.ts';
 import { allLetterNames, letterNames, readLetter } from './letters.ts';
@@ -140,9 +140,11 @@ function logs({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
 }
 
 function temporaries({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
+  const limit = Date.now() - STALE_NOTE_MS;
   const notes = listing(spool.tmp)
-    .filter((name) => isStaleNote(spool, name))
-    .map((name) => join(spool.tmp, name));
+    .filter(isStartNote)
+    .map((name) => join(spool.tmp, name))
+    .filter((path) => isOldFile(path, limit));
   const stale = listing(spool.tmp).length > 0 ? staleTemporaries(spool) : [];
   const paths = [...new Set([...stale, ...notes, ...orphanValues(spool)])];
   if (!dryRun) for (const path of paths) unlinkIfThere(path);
@@ -166,12 +168,6 @@ function hookFiles({ spool, dryRun }: Context): Omit<TaskReport, 'task'> {
     count: old.length,
     detail: `${countOf(old.length, 'file')} of sessions older than ${HOOK_FILE_HOURS} h removed`,
   };
-}
-
-function isStaleNote(spool: Spool, name: string): boolean {
-  if (!/^start-\d+$/.test(name)) return false;
-  const stat = lstatSync(join(spool.tmp, name), { throwIfNoEntry: false });
-  return stat?.isFile() === true && Date.now() - stat.mtimeMs >= STALE_NOTE_MS;
 }
 
 function isOldFile(path: string, limit: number): boolean {

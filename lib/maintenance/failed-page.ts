@@ -1,4 +1,5 @@
 /** How queue-failed shows dead letters. Everything that came from an entry is escaped. */
+import { exactJson } from '../exact-json.ts';
 import type { Entry } from '../spool/entry.ts';
 import type { Letter } from './letters.ts';
 import { table } from './table.ts';
@@ -87,18 +88,14 @@ export function letterPage(letter: Letter): string[] {
 function valueLines(title: string, values: object): string[] {
   const entries = Object.entries(values);
   if (entries.length === 0) return [];
-  return [title, ...entries.map(([key, value]) => `  ${printable(key)} = ${cut(printable(toJson(value)))}`)];
+  return [
+    title,
+    ...entries.map(([key, value]) => `  ${printable(key)} = ${cut(printable(exactJson(value)))}`),
+  ];
 }
 
 function cut(text: string): string {
   return text.length <= MAX_VALUE
     ? text
     : `${text.slice(0, MAX_VALUE)}… (${text.length} characters; see --json)`;
-}
-
-/** JSON in which BigInt parameters keep their digits. */
-export function toJson(value: unknown, space?: number): string {
-  const raw = (item: bigint): unknown =>
-    (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(item.toString());
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? raw(item) : item), space);
 }

@@ -12,6 +12,7 @@ import { checkSpool, type Spool } from '../spool/layout.ts';
 import { nowMicros } from '../spool/sequence.ts';
 import { directCount, percentile, readStats, type Stats } from '../spool/stats.ts';
 import { isSameProcess, type Presence, readPresence } from '../worker/presence.ts';
+import { isStartNote } from '../worker/start.ts';
 import { type Complaint, recentComplaints } from './complaints.ts';
 import { type DatabaseHealth, lookAtDatabase } from './database-health.ts';
 import { type Depths, listing, readDepths } from './depths.ts';
@@ -175,7 +176,7 @@ function judge({
 /** Producers note each start in .tmp/start-N, at most one in 5 s. */
 function wasJustStarted(spool: Spool): boolean {
   return listing(spool.tmp)
-    .filter((name) => /^start-\d+$/.test(name))
+    .filter(isStartNote)
     .some((name) => {
       const stat = statSync(`${spool.tmp}/${name}`, { throwIfNoEntry: false });
       return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) < START_TAKES_MS;

@@ -10,6 +10,7 @@
  */
 
 import { messageOf } from '../errors.ts';
+import { exactJson } from '../exact-json.ts';
 import type { Params } from '../spool/entry.ts';
 import type { Prepared } from './driver.ts';
 import { EntryFault } from './outage.ts';
@@ -194,17 +195,10 @@ function toJson(value: object, name: string): Value {
   // A Date arrives through the spool as the string that JSON makes of it; here it must become the same.
   if ('toJSON' in value && typeof value.toJSON === 'function') return toValue(value.toJSON(), name);
   try {
-    return JSON.stringify(value, (_key, item: unknown) =>
-      typeof item === 'bigint' ? rawNumber(item) : item,
-    );
+    return exactJson(value);
   } catch (error) {
     throw bad(`parameter ${name} can't be written as JSON: ${messageOf(error)}`);
   }
-}
-
-/** JSON.rawJSON writes the digits as they are; the type library does not know it yet. */
-function rawNumber(value: bigint): unknown {
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(value.toString());
 }
 
 function quantity(count: number): string {

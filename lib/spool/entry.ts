@@ -7,6 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { messageOf, QueueError } from '../errors.ts';
+import { exactJson } from '../exact-json.ts';
 
 export type Params = Record<string, unknown> | unknown[];
 
@@ -75,12 +76,7 @@ export function splitName(name: string): { priority: number; seq: string } | und
 
 /** The entry as it stands on disk, final newline included. BigInt parameters keep all their digits. */
 export function serializeEntry(entry: Entry): string {
-  return `${JSON.stringify(entry, (_key, value: unknown) => (typeof value === 'bigint' ? rawNumber(value) : value))}\n`;
-}
-
-/** JSON.rawJSON (V8 11.4, Node 21) writes the digits as they are; the type library does not know it yet. */
-function rawNumber(value: bigint): unknown {
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(value.toString());
+  return `${exactJson(entry)}\n`;
 }
 
 /** True when the bytes end in the commit mark. */

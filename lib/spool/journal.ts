@@ -16,10 +16,10 @@ import {
   openSync,
   readdirSync,
   readSync,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { FILE_MODE, type Spool } from './layout.ts';
+import { writeAll } from './publish.ts';
 
 const ROTATE_BYTES = 16 * 1024 * 1024;
 /** More than three batches: the worker stops filling a batch at 4 MB, and two may be leaving behind it. */
@@ -178,10 +178,6 @@ function readTail(spool: Spool): string[] {
     }
   }
   return lines;
-}
-
-function writeAll(fd: number, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
 }
 
 /** Cuts the file after its last newline. */

@@ -117,6 +117,11 @@ export function appendOwnFile(path: string, text: string): void {
   }
 }
 
+/** Writes all the bytes, however many calls that takes. */
+export function writeAll(fd: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+}
+
 /** unlink that takes 'no such file' for success. */
 export function unlinkIfThere(path: string): void {
   try {
@@ -139,8 +144,7 @@ export function removeLitter(path: string): void {
 function writeNew(path: string, text: string, durable: boolean): void {
   const fd = openSync(path, NEW_FILE, FILE_MODE);
   try {
-    const bytes = Buffer.from(text);
-    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    writeAll(fd, Buffer.from(text));
     if (durable) fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -13,7 +13,6 @@ import { openLog } from './log.ts';
 import { livingWorker } from './presence.ts';
 
 const START_INTERVAL_S = 5;
-const NOTE = /^start-\d+$/;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -59,9 +58,14 @@ function restartNote(spool: Spool, pid: number): string {
   return join(spool.tmp, `restart-${pid}`);
 }
 
+/** True for the name in .tmp of a note that a producer has started a worker. */
+export function isStartNote(name: string): boolean {
+  return /^start-\d+$/.test(name);
+}
+
 /** Takes away the notes of starts, so that the next producer that finds no worker starts one at once. */
 export function clearStartNotes(spool: Spool): void {
-  for (const name of readdirSync(spool.tmp)) if (NOTE.test(name)) unlinkIfThere(join(spool.tmp, name));
+  for (const name of readdirSync(spool.tmp)) if (isStartNote(name)) unlinkIfThere(join(spool.tmp, name));
 }
 
 /** One start in 5 s for all producers together: the name holds the time, O_EXCL lets one of them have it. */

@@ -1,9 +1,10 @@
 /**
  * The watchdog: a thread beside the worker's main thread, which may be deep inside SQLite for long.
  *
- * It refreshes the heartbeat, sees to it that the spool is still safe, and stops an entry that runs longer than SQLITE_TIMEOUT. SQLite can't be interrupted through its driver, so that is done by
- * killing the process: the watchdog marks the entry in the manifest, starts a successor and sends itself SIGKILL. The
- * open transaction is rolled back by whoever opens the database next, and recovery puts the entry into failed/.
+ * It refreshes the heartbeat, sees to it that the spool is still safe, and stops an entry that runs longer than
+ * SQLITE_TIMEOUT. SQLite can't be interrupted through its driver, so that is done by killing the process: the watchdog
+ * marks the entry in the manifest, starts a successor and sends itself SIGKILL. The open transaction is rolled back by
+ * whoever opens the database next, and recovery puts the entry into failed/.
  *
  * Main thread and watchdog share three 32-bit integers: STATE (even: between entries, odd: inside one, DOOMED: the
  * watchdog has decided), INDEX (the running entry's line in the manifest) and STOP (leave after this batch).

@@ -1,28 +1,7 @@
 /** The tables on the terminal; in colour and with lines on a terminal, plain when piped. */
 import Table from 'cli-table3';
+import { table as plain } from '../../lib/maintenance/table.ts';
 import { type Result, short, type Table as TableData, type Target } from './model.ts';
-
-const PLAIN = {
-  chars: Object.fromEntries(
-    [
-      'top',
-      'top-mid',
-      'top-left',
-      'top-right',
-      'bottom',
-      'bottom-mid',
-      'bottom-left',
-      'bottom-right',
-      'left',
-      'left-mid',
-      'mid',
-      'mid-mid',
-      'right',
-      'right-mid',
-    ].map((part) => [part, '']),
-  ),
-  style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-};
 
 export function resultText(title: string, result: Result, isTerminal: boolean): string {
   const parts = [`\n${heading(title, isTerminal)}`];
@@ -33,25 +12,17 @@ export function resultText(title: string, result: Result, isTerminal: boolean): 
 
 function tableText(data: TableData, isTerminal: boolean): string {
   const head = ['', ...data.columns.map((column) => column.label)];
-  const table = new Table({
-    ...(isTerminal
-      ? { style: { head: [], border: [] } }
-      : { ...PLAIN, chars: { ...PLAIN.chars, middle: '' } }),
-    head,
-    colAligns: [
-      'left',
-      ...data.columns.map((column) => (column.key === 'of' ? 'left' : 'right') as 'left' | 'right'),
-    ],
-  });
+  const aligns = ['l', ...data.columns.map(({ key }) => (key === 'of' ? 'l' : 'r'))].join('');
+  const rows: string[][] = [];
   const missing: string[] = [];
   for (const row of data.rows) {
     if (row.values === undefined) {
       missing.push(`  ${row.name}: not measured: ${row.notMeasured ?? 'unknown'}`);
       continue;
     }
-    table.push([row.name, ...data.columns.map(({ key }) => cell(row.values?.[key]))]);
+    rows.push([row.name, ...data.columns.map(({ key }) => cell(row.values?.[key]))]);
   }
-  const body = table.length > 0 ? `${trimmed(table.toString())}\n` : '';
+  const body = rows.length === 0 ? '' : `${(isTerminal ? ruled : plain)(head, rows, aligns).join('\n')}\n`;
   return `\n${data.title}\n${wrapped(data.method)}\n${body}${missing.map((line) => `${line}\n`).join('')}`;
 }
 
@@ -78,12 +49,15 @@ function cell(value: number | string | null | undefined): string {
   return typeof value === 'number' ? short(value) : value;
 }
 
-function trimmed(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .filter((line) => line !== '')
-    .join('\n');
+/** As `table` of lib/maintenance, with lines between the cells. */
+function ruled(head: readonly string[], rows: readonly string[][], aligns: string): string[] {
+  const made = new Table({
+    head: [...head],
+    colAligns: [...aligns].map((letter) => (letter === 'r' ? 'right' : 'left')),
+    style: { head: [], border: [] },
+  });
+  made.push(...rows);
+  return made.toString().split('\n');
 }
 
 function wrapped(text: string, width = 110): string {

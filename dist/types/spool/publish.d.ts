@@ -28,6 +28,8 @@ export declare function moveNew(from: string, to: string): boolean;
 export declare function replaceFile(spool: Spool, path: string, text: string): void;
 /** Appends in one write(2), creating the file; a FIFO or symlink in its place is refused (ENXIO, ELOOP). */
 export declare function appendOwnFile(path: string, text: string): void;
+/** Writes all the bytes, however many calls that takes. */
+export declare function writeAll(fd: number, bytes: Buffer): void;
 /** unlink that takes 'no such file' for success. */
 export declare function unlinkIfThere(path: string): void;
 /** Unlinks what nobody needs: it may stay where the system does not let it go. */

@@ -12,6 +12,8 @@ export declare function spawnWorker(spool: Spool, env?: Env): void;
 export declare function requestRestart(spool: Spool): void;
 /** True when the worker `pid`, which is gone, asked for a successor; asks only once. */
 export declare function takeRestartRequest(spool: Spool, pid: number): boolean;
+/** True for the name in .tmp of a note that a producer has started a worker. */
+export declare function isStartNote(name: string): boolean;
 /** Takes away the notes of starts, so that the next producer that finds no worker starts one at once. */
 export declare function clearStartNotes(spool: Spool): void;
 export {};
