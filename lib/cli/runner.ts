@@ -5,8 +5,8 @@ import { codeOf, EXIT, messageOf, QueueError } from '../errors.ts';
 export interface Command {
   /** The executable's name. */
   readonly name: string;
-  /** The whole --help text, examples included. */
-  readonly help: string;
+  /** The whole --help text, examples included; of one with commands of its own, that of the command in `args`. */
+  readonly help: string | ((args: readonly string[]) => string);
   /** @returns the exit code. */
   run(args: string[]): Promise<number> | number;
 }
@@ -15,7 +15,7 @@ export interface Command {
 export async function runCommand(command: Command, args = process.argv.slice(2)): Promise<void> {
   leaveQuietlyOnBrokenPipe();
   try {
-    if (wantsHelp(args)) process.stdout.write(command.help);
+    if (wantsHelp(args)) process.stdout.write(helpOf(command, args));
     process.exitCode = wantsHelp(args) ? EXIT.ok : await command.run(args);
   } catch (error) {
     process.exitCode = report(command.name, error);
@@ -49,6 +49,10 @@ export function numberOption(name: string, text: string, range: { min: number; m
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (value >= range.min && value <= range.max) return value;
   throw usage(`${name} is '${text}': it must be a number from ${range.min} to ${range.max}`);
+}
+
+function helpOf({ help }: Command, args: readonly string[]): string {
+  return typeof help === 'string' ? help : help(args);
 }
 
 function wantsHelp(args: readonly string[]): boolean {

@@ -1,0 +1,45 @@
+/** What the commands of queue-maint share: how one is described, and which queue and database it is about. */
+import { type Config, databasePath, isUrl, loadConfig } from '../../config.ts';
+import { type Spool, spoolAt } from '../../spool/layout.ts';
+import { usage } from '../runner.ts';
+
+/** One command of queue-maint. */
+export interface Verb {
+  readonly name: string;
+  /** What it does, for the list of all. */
+  readonly summary: string;
+  /** The whole --help text, examples included. */
+  readonly help: string;
+  /** @returns the exit code. */
+  run(args: string[]): Promise<number> | number;
+}
+
+/** Options that most of them have. */
+export const COMMON = {
+  db: { type: 'string' },
+  json: { type: 'boolean', default: false },
+} as const;
+
+export interface Where {
+  readonly config: Config;
+  readonly spool: Spool;
+  /** The absolute path of the SQLite database. */
+  readonly database: string;
+}
+
+/**
+ * Which queue and database: --db, a path from the working directory, or HIVE_DB.
+ * @throws QueueError USAGE when it is no SQLite database; CONFIG.
+ */
+export function whereOf(values: { db?: string | undefined }): Where {
+  const config = loadConfig();
+  if (values.db === '') throw usage('--db is empty');
+  const database = values.db === undefined ? config.database : databasePath(values.db, process.cwd());
+  if (isUrl(database)) {
+    throw usage(
+      'queue-maint looks after SQLite databases, and this is a URL',
+      'Use the tools of that database; entries waiting in the spool are safe meanwhile.',
+    );
+  }
+  return { config, spool: spoolAt(config.baseDir), database };
+}

@@ -1,0 +1,36 @@
+/** queue-maint: looks after the database. Each command has a file of its own in maint/. */
+import { isSqlThread, runSqlThread } from '../maintenance/database/sql-thread.ts';
+import { integrity } from './maint/integrity.ts';
+import type { Verb } from './maint/verb.ts';
+import { runCommand, usage } from './runner.ts';
+
+const verbs: readonly Verb[] = [integrity];
+
+const help = `Usage: queue-maint COMMAND [OPTIONS]
+
+Looks after the database of a queue, while hooks write and the worker applies. It is about HIVE_DB, or --db PATH.
+
+${verbs.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`).join('\n')}
+
+queue-maint COMMAND --help says more about each.
+
+Exit codes: 0 done, all well; 1 not possible, or a warning; 2 usage, or (health, hourly, daily, weekly) critical;
+3 restore, replay: done, but an entry failed.
+`;
+
+if (isSqlThread()) runSqlThread();
+else {
+  void runCommand({
+    name: 'queue-maint',
+    help: (args) => verbOf(args[0])?.help ?? help,
+    run([name, ...args]) {
+      const verb = verbOf(name);
+      if (!verb) throw usage(name === undefined ? 'say what to do' : `there is no command '${name}'`);
+      return verb.run(args);
+    },
+  });
+}
+
+function verbOf(name: string | undefined): Verb | undefined {
+  return verbs.find((verb) => verb.name === name);
+}
