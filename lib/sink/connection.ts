@@ -18,6 +18,7 @@ import { type Db, loadDriver, type Prepared } from './driver.ts';
 import { Ledger } from './ledger.ts';
 import { Migrator } from './migrate.ts';
 import { asOutage, isOutage, reasonOf, SinkOutage } from './outage.ts';
+import { pinTime } from './past.ts';
 import { SAVEPOINT } from './plan.ts';
 import { PlanCache } from './plan-cache.ts';
 import type { SinkOptions } from './sink.ts';
@@ -48,6 +49,7 @@ export class Connection {
     }
     try {
       setUp(this.db);
+      if (options.clock) pinTime(this.db, options.clock);
       this.#path = path;
       this.#identity = identityOf(path);
       // Replaced while it was opened: which of the two we hold is anyone's guess.

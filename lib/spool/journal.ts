@@ -73,7 +73,7 @@ export class Journal {
   recent(names: ReadonlySet<string>): Set<string> {
     const found = new Set<string>();
     for (const line of readTail(this.#spool)) {
-      const name = nameOfLine(line);
+      const name = endOfLine(line)?.name;
       if (name !== undefined && names.has(name)) found.add(name);
     }
     return found;
@@ -113,10 +113,15 @@ export function journalFiles(spool: Spool): string[] {
     .sort();
 }
 
+/** The number of a journal file; NaN for another file. */
+export function journalNumber(name: string): number {
+  return Number(FILE.exec(name)?.[1]);
+}
+
 /** The file to append to: the newest, or the next number when that one is full or archived. */
 function currentJournal(spool: Spool): string {
   const newest = journalFiles(spool).at(-1);
-  const number = newest ? Number(FILE.exec(newest)?.[1]) : 1;
+  const number = newest ? journalNumber(newest) : 1;
   const path = (n: number): string => join(spool.completed, `journal-${String(n).padStart(8, '0')}.jsonl`);
   if (newest === undefined || (!newest.endsWith('.gz') && !isFull(path(number)))) return path(number);
   return path(number + 1);
@@ -145,12 +150,17 @@ function oneLine(text: string): string {
 }
 
 /** What `formatLine` adds. An entry can't hold it in a string, where quotes are escaped, nor at its end. */
-const END_OF_LINE = /"name":("(?:[^"\\]|\\.)*"),"key":"(?:[^"\\]|\\.)*","applied_at":"[^"]*"\}$/;
+const END_OF_LINE = /"name":("(?:[^"\\]|\\.)*"),"key":("(?:[^"\\]|\\.)*"),"applied_at":"([^"]*)"\}$/;
 
-/** The `name` of a journal line. Its beginning may be missing, where an entry is larger than what is read. */
-function nameOfLine(line: string): string | undefined {
-  const name = END_OF_LINE.exec(line)?.[1];
-  return name === undefined ? undefined : (JSON.parse(name) as string);
+/**
+ * What the journal added to an entry. Its beginning may be missing, where an entry is larger than what is read.
+ * @returns undefined for what is no whole line: a killed writer's, ended by the next one.
+ */
+export function endOfLine(line: string): Omit<JournalLine, 'text'> | undefined {
+  const match = END_OF_LINE.exec(line);
+  if (!match) return undefined;
+  const [, name, key, appliedAt] = match as unknown as [string, string, string, string];
+  return { name: JSON.parse(name) as string, key: JSON.parse(key) as string, appliedAt };
 }
 
 /** A newline where a direct writer was cut short in its line: what follows must not be glued to it. */

@@ -11,6 +11,8 @@ export interface SinkOptions {
     readonly mustExist: boolean;
     /** true: a missing parent directory is created, with mode 0700; only together with `mustExist: false`. */
     readonly createDirectory: boolean;
+    /** What the SQL's 'now' is, ISO 8601: given when entries of the past are applied again; see past.ts. */
+    readonly clock?: () => string;
     /** Told what the user should know and no entry is to blame for; the same thing perhaps many times. */
     readonly warn?: (message: string) => void;
 }

@@ -28,3 +28,10 @@ export declare class Journal {
 export declare function appendDirect(spool: Spool, line: JournalLine): void;
 /** The journal's files, oldest first, archived ones included. */
 export declare function journalFiles(spool: Spool): string[];
+/** The number of a journal file; NaN for another file. */
+export declare function journalNumber(name: string): number;
+/**
+ * What the journal added to an entry. Its beginning may be missing, where an entry is larger than what is read.
+ * @returns undefined for what is no whole line: a killed writer's, ended by the next one.
+ */
+export declare function endOfLine(line: string): Omit<JournalLine, 'text'> | undefined;
