@@ -1,23 +1,14 @@
 /**
- * SIGKILL of the worker at any moment: every entry is applied exactly once all the same, the journal has it once and
- * in order, and nothing is left lying about. And an entry that kills the worker is found, and only that one.
+ * SIGKILL of the worker while it drains a lot: every entry is applied exactly once all the same, the journal has it once
+ * and in order, and nothing is left lying about (faults/kill-sweep.test.ts has every system call of a small batch). And
+ * an entry that kills the worker is found, and only that one.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { DIST, type Project, project, waitFor } from './support/project.ts';
-import {
-  background,
-  letter,
-  logged,
-  logs,
-  noStrace,
-  once,
-  putEntry,
-  stats,
-  withLog,
-} from './support/queue.ts';
+import { background, letter, logged, logs, once, putEntry, stats, withLog } from './support/queue.ts';
 
 /** Everything is where it belongs: `names` were applied, each once and in this order, and nothing else was. */
 function assertExact(self: Project, names: readonly string[], context: string): void {
@@ -57,73 +48,6 @@ function putNamed(self: Project, name: string, more: Record<string, unknown> = {
   const entry = { sql: 'INSERT INTO log(t) VALUES(:t)', params: { t: name }, ...more };
   writeFileSync(join(self.spool, 'pending', name), `${JSON.stringify(entry)}\n`, { mode: 0o600 });
 }
-
-const SYSCALLS = ['openat', 'write', 'pwrite64', 'fdatasync', 'unlink', 'rename', 'ftruncate'];
-const POINTS_EACH = 5;
-const ENV = { QUEUE_BATCH_SIZE: '7' };
-
-/** For each system call the numbers, counted in the main thread, of those calls that touch the project's files. */
-async function killPoints(self: Project): Promise<Map<string, number[]>> {
-  const trace = join(self.dir, 'trace');
-  const args = [
-    '-f',
-    '-y',
-    '-o',
-    trace,
-    '-e',
-    `trace=${SYSCALLS}`,
-    join(DIST, 'queue-worker'),
-    'run',
-    '--once',
-  ];
-  const result = await self.run('strace', args, { env: ENV });
-  assert.equal(result.code, 0, result.stderr);
-  const lines = readFileSync(trace, 'utf8').split('\n');
-  const main = lines[0]?.split(' ')[0];
-  const counts = new Map<string, number>();
-  const points = new Map<string, number[]>();
-  for (const line of lines) {
-    const [pid, call] = /^(\d+) +(\w+)\(/.exec(line)?.slice(1) ?? [];
-    if (pid !== main || call === undefined) continue;
-    const count = (counts.get(call) ?? 0) + 1;
-    counts.set(call, count);
-    if (line.includes('/.hive-mind/')) points.set(call, [...(points.get(call) ?? []), count]);
-  }
-  return points;
-}
-
-/** `count` of them, from the first to the last. */
-function spread(numbers: readonly number[], count: number): number[] {
-  const step = Math.max(1, (numbers.length - 1) / (count - 1));
-  const chosen = Array.from({ length: count }, (_, i) => numbers[Math.round(i * step)]);
-  return [...new Set(chosen.filter((number) => number !== undefined))];
-}
-
-test('SIGKILL at any system call of a run loses nothing, repeats nothing, and keeps the order', {
-  skip: noStrace(),
-}, async (t) => {
-  const model = project(t);
-  withLog(model);
-  putMany(model, 20);
-  const points = await killPoints(model);
-  assert.ok((points.get('unlink')?.length ?? 0) >= 20, 'the trace shows the run');
-  for (const [call, numbers] of points) {
-    await t.test(call, async (t) => {
-      for (const when of spread(numbers, POINTS_EACH)) {
-        const context = `SIGKILL at ${call} number ${when}`;
-        const self = project(t);
-        withLog(self);
-        const names = putMany(self, 20);
-        const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:signal=SIGKILL:when=${when}`];
-        const command = [join(DIST, 'queue-worker'), 'run', '--once'];
-        await self.run('strace', ['-f', '-o', '/dev/null', ...inject, ...command], { env: ENV });
-        await once(self, 0, ENV);
-        assertExact(self, names, context);
-        await assertTidied(self, context);
-      }
-    });
-  }
-});
 
 test('SIGKILL again and again while 5,000 entries are drained by two threads', async (t) => {
   const self = project(t);

@@ -3,7 +3,7 @@
  * the worker is stopped, any process that still names the directory fails the test, and the directory is removed.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -50,7 +50,19 @@ export interface RunOptions {
 
 /** Makes a project for test `t`. `env` is added to the environment of every command. */
 export function project(t: TestContext, env: Record<string, string> = {}): Project {
-  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'hookspool-test-')));
+  const self = projectAt(realpathSync(mkdtempSync(join(tmpdir(), 'hookspool-test-'))), env);
+  t.after(() => cleanUp(self));
+  return self;
+}
+
+/** A project in a new directory inside another one, which cleans up for both. */
+export function projectWithin(outer: Project, name: string, env: Record<string, string> = {}): Project {
+  const dir = join(outer.dir, name);
+  mkdirSync(dir);
+  return projectAt(dir, env);
+}
+
+function projectAt(dir: string, env: Record<string, string>): Project {
   const hive = join(dir, '.hive-mind');
   const self: Project = {
     dir,
@@ -87,7 +99,6 @@ export function project(t: TestContext, env: Record<string, string> = {}): Proje
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as Record<string, unknown>),
   };
-  t.after(() => cleanUp(self));
   return self;
 }
 
