@@ -136,21 +136,29 @@ function formatLine(line: JournalLine): string {
   const text = line.text;
   // Our own writers end an entry in `}` and a newline and have no other; foreign ones may have laid it out.
   if (text.endsWith('}\n') && text.indexOf('\n') === text.length - 1) return `${text.slice(0, -2)},${extra}`;
-  return `${oneLine(text).slice(0, -1)},${extra}`;
+  // In a string JSON has its line breaks escaped: all that stand here are between tokens.
+  return `${text
+    .replace(/[\r\n]+/g, '')
+    .trim()
+    .slice(0, -1)},${extra}`;
 }
 
-/** White space between tokens removed without touching numbers: outside strings JSON has none that matters. */
-function oneLine(text: string): string {
-  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_match, string: string | undefined) => string ?? '');
-}
+const NAME_KEY = '"name":"';
+/** No longer than a file's name, with the quotes around it. */
+const NAME_VALUE = /^([^"\\]{1,255})","key":"/;
+const LINE_END = /","applied_at":"[^"]*"\}$/;
 
-/** What `formatLine` adds. An entry can't hold it in a string, where quotes are escaped, nor at its end. */
-const END_OF_LINE = /"name":("(?:[^"\\]|\\.)*"),"key":"(?:[^"\\]|\\.)*","applied_at":"[^"]*"\}$/;
-
-/** The `name` of a journal line. Its beginning may be missing, where an entry is larger than what is read. */
+/**
+ * The `name` of a journal line, as `formatLine` adds it: an entry can't hold that in a string, where quotes are
+ * escaped, nor behind it. The line's beginning may be missing, where an entry is larger than what is read; what
+ * stands between, a key, may be as large, so no pattern goes over it.
+ */
 function nameOfLine(line: string): string | undefined {
-  const name = END_OF_LINE.exec(line)?.[1];
-  return name === undefined ? undefined : (JSON.parse(name) as string);
+  if (!LINE_END.test(line.slice(-64))) return undefined;
+  const at = line.lastIndexOf(NAME_KEY);
+  if (at === -1) return undefined;
+  const start = at + NAME_KEY.length;
+  return NAME_VALUE.exec(line.slice(start, start + 300))?.[1];
 }
 
 /** A newline where a direct writer was cut short in its line: what follows must not be glued to it. */
