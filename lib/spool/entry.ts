@@ -169,12 +169,15 @@ export function checkEntry(entry: Entry): void {
   }
 }
 
-/** @throws QueueError BAD_ENTRY when a string anywhere in `value` holds a lone surrogate. */
+/** @throws QueueError BAD_ENTRY when a string or a key anywhere in `value` holds a lone surrogate. */
 export function checkWellFormed(value: unknown, where: string): void {
   if (typeof value === 'string') {
     if (!value.isWellFormed()) throw bad(`has a lone surrogate in ${where}, which no UTF-8 text can hold`);
   } else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) checkWellFormed(item, `"${key}"`);
+    for (const [key, item] of Object.entries(value)) {
+      checkWellFormed(key, `a name in ${where}`);
+      checkWellFormed(item, `"${key}"`);
+    }
   }
 }
 
