@@ -8,6 +8,8 @@ import { isUtf8 } from 'node:buffer';
 import { appendFileSync, existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { ensureSpool, spoolAt } from '../../lib/spool/layout.ts';
+import { countApplied, countFailed, readStats, writeStats } from '../../lib/spool/stats.ts';
 import { FULL, faultRun, type Random } from '../support/faults.ts';
 import { type Project, project } from '../support/project.ts';
 import {
@@ -159,7 +161,7 @@ test('damaged values in values/', async (t) => {
   });
 });
 
-/** Forms that the files of the spool may take after all. */
+/** What may stand in any of the spool's files after all. */
 const ODD_TEXTS = [
   '',
   '\n',
@@ -168,24 +170,70 @@ const ODD_TEXTS = [
   '[]',
   '"x"',
   '{}',
-  '{"operations":null,"databases":null,"outages":null}',
-  '{"operations":{"write":5,"(unreadable)":null},"processed":"many","failed":-1,"retried":1e999}',
-  '{"operations":{"write":{"count":"1","histogram":[null,"x"]}},"databases":{"length":1},"outages":{"spool":null}}',
-  '{"databases":[5,null,{}],"duplicates":{}}',
   '['.repeat(100_000),
   '0'.repeat(100_000),
-  '9999999999999999',
-  '9999999999999999\n',
-  '-1 -1 -1\n',
-  '1 0 99999999999999999999\n',
-  '0 0 0\n',
-  '99999999999 1 08\n',
-  'a[$(touch planted)] 1 a[$(touch planted)]\n',
-  'deaths=99999999999999999999999\n?\n!\n',
-  `deaths=0\n${'05_1_1.json\n'.repeat(20_000)}`,
-  'deaths=0\n../../x\n/etc/passwd\n',
   'x'.repeat(1_000_000),
 ];
+
+/** What is nearly the form of the one file. */
+const ODD_FORMS: Record<string, readonly string[]> = {
+  'stats.json': [
+    '{"operations":null,"databases":null,"outages":null}',
+    '{"operations":{"write":5,"(unreadable)":null},"processed":"many","failed":-1,"retried":1e999}',
+    '{"operations":{"write":{"count":"1","histogram":[null,"x"]}},"databases":{"length":1}}',
+    '{"databases":[5,null,{}],"duplicates":{},"outages":{"spool":null}}',
+    '{"operations":"write","outages":[[]]}',
+  ],
+  'worker.pid': [
+    '-1 -1 -1\n',
+    '1 0 99999999999999999999\n',
+    '0 0 0\n',
+    '99999999999 1 08\n',
+    'a[$(touch planted)] 1 a[$(touch planted)]\n',
+  ],
+  '.seq': [
+    '9999999999999999',
+    '9999999999999999\n',
+    '-999999999999999\n',
+    'a[$(touch x)]\n',
+    '1767328963123456',
+  ],
+  'processing/batch': [
+    'deaths=99999999999999999999999\n?\n!\n',
+    `deaths=0\n${'05_1_1.json\n'.repeat(20_000)}`,
+    'deaths=0\n../../x\n/etc/passwd\n!../../x\n',
+  ],
+};
+
+/** Garbage for the file that holds `known` now. */
+function garbage(random: Random, file: string, known: Buffer): Buffer {
+  const forms = ODD_FORMS[file] ?? ODD_TEXTS;
+  const ways = [() => damage(random, known), () => random.pick(ODD_TEXTS), () => random.pick(forms)];
+  return Buffer.from(random.pick(ways)());
+}
+
+test('statistics of any form are counted on', (t) => {
+  const self = project(t);
+  const spool = spoolAt(self.spool);
+  ensureSpool(spool);
+  for (const text of [...ODD_TEXTS, ...(ODD_FORMS['stats.json'] as string[])]) {
+    writeFileSync(spool.stats, text);
+    const stats = readStats(spool);
+    for (const operation of ['write', '__proto__', 'constructor']) {
+      countApplied(stats, operation, 5);
+      countFailed(stats, operation);
+    }
+    writeStats(spool, stats);
+    const { processed, failed, databases, operations } = readStats(spool);
+    assert.deepEqual([processed, failed, databases], [3, 3, []], text.slice(0, 80));
+    assert.deepEqual(
+      Object.keys(operations)
+        .filter((name) => name !== '(unreadable)')
+        .sort(),
+      ['(other)', 'constructor', 'write'],
+    );
+  }
+});
 
 test('garbage in the files that the spool keeps for itself', async (t) => {
   await faultRun(t, async ({ random, count }) => {
@@ -205,14 +253,14 @@ test('garbage in the files that the spool keeps for itself', async (t) => {
     const rows: string[] = [];
     const insert = 'INSERT INTO log(t) VALUES(:v)';
     await once(self);
-    for (let round = 0; round < (FULL ? 120 : 8); round++) {
+    for (let round = 0; round < (FULL ? 100 : 6); round++) {
       const waiting = putEntry(self, logs(`waiting ${round}`));
       const context: string[] = [];
       for (const file of files) {
-        if (random.below(4) === 0) continue;
+        if (random.below(5) === 0) continue;
         const path = join(self.spool, file);
         const known = file === 'processing/batch' ? Buffer.from(`\n${waiting}\n`) : readIfThere(path);
-        const bytes = random.below(2) ? damage(random, known) : Buffer.from(random.pick(ODD_TEXTS));
+        const bytes = garbage(random, file, known);
         writeFileSync(path, bytes);
         context.push(`${file}: ${JSON.stringify(bytes.toString('latin1').slice(0, 60))}`);
         count({ faults: 1 });

@@ -131,7 +131,7 @@ test('whatever the bash library is given is what parses, and what the database g
       const self = project(t);
       execute(self, 'CREATE TABLE got(entry, name, value)');
       fakeWorker(self);
-      const given = fc.sample(givenToBash, seeded(random, FULL ? 300 : 25));
+      const given = fc.sample(givenToBash, seeded(random, FULL ? 200 : 20));
       const args = given.flatMap((one, index) => [
         String(one.params.length),
         sqlOf(index, one),
@@ -226,7 +226,7 @@ test('serializeEntry and parseEntry are each other’s inverse', async (t) => {
         // Another parser reads the same, but for digits that a double has not.
         assert.deepEqual(asParsed(JSON.parse(text), true), asParsed(entry, true));
       }),
-      seeded(random, FULL ? 30_000 : 1500),
+      seeded(random, FULL ? 10_000 : 1000),
     );
   });
 });
