@@ -1,11 +1,26 @@
-/** JSON that keeps every digit of a BigInt: numbers beyond 2^53 go through the spool as BigInt, never rounded. */
+/**
+ * JSON that keeps numbers as they are.
+ *
+ * A BigInt is written with all its digits. A number is written so that reading it gives the same number, and never
+ * looks like an integer that it is not: 2**60 as digits would be 1152921504606847000, and 1e20 no 64-bit integer at
+ * all, so whole numbers beyond 2^53 get an exponent. Infinity is 9e999, as SQLite's own tools write it. Only NaN
+ * becomes null, as it does in SQLite.
+ */
 
-/** `JSON.stringify` in which a BigInt is the number it is. @throws as JSON.stringify does, for a circle. */
+/** @throws as JSON.stringify does, for a circle. */
 export function exactJson(value: unknown, space?: number): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? raw(item) : item), space);
+  return JSON.stringify(value, exactItem, space);
 }
 
-/** JSON.rawJSON (V8 11.4, Node 21) writes the digits as they are; the type library does not know it yet. */
-function raw(value: bigint): unknown {
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(value.toString());
+function exactItem(_key: string, item: unknown): unknown {
+  if (typeof item === 'bigint') return raw(item.toString());
+  if (typeof item !== 'number') return item;
+  if (Number.isSafeInteger(item)) return Object.is(item, -0) ? raw('-0.0') : item;
+  if (Number.isInteger(item)) return raw(item.toExponential());
+  return Math.abs(item) === Number.POSITIVE_INFINITY ? raw(item > 0 ? '9e999' : '-9e999') : item;
+}
+
+/** JSON.rawJSON (V8 11.4, Node 21) writes the text as it is; the type library does not know it yet. */
+function raw(text: string): unknown {
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
 }

@@ -95,6 +95,24 @@ test('--json has the documented keys and all digits of a number', async (t) => {
   assert.ok(!Object.hasOwn(letter?.entry as Json, 'error'));
 });
 
+test('a letter of odd fields is shown, and comes back with all digits of its metadata', async (t) => {
+  const self = project(t);
+  const text = '{"sql":"fails","created_at":5,"seq":[],"metadata":{"n":-9007199254740993,"i":1e999}}\n';
+  const name = put(self, text);
+  await once(self, 3);
+  assert.match(
+    (await failed(self, ['show', name])).stdout,
+    /^Created: +5$[\s\S]*n = -9007199254740993\n {2}i = 9e999$/m,
+  );
+  await failed(self, ['retry', name]);
+  await waitFor('it to fail again', () => self.names('failed').includes(name));
+  await drained(self);
+  assert.match(
+    readFileSync(join(self.spool, 'failed', name), 'utf8'),
+    /"metadata":\{"n":-9007199254740993,"i":9e999\}/,
+  );
+});
+
 test('retry puts an entry back without its error, and it is applied once', async (t) => {
   const self = project(t);
   const [entry] = await twoLetters(self);

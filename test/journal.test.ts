@@ -59,8 +59,17 @@ test('an entry that was laid out on several lines becomes one, its numbers and s
   const text = '{\n  "sql" : "a \\" b\\n  c",\n  "n": 9007199254740993,\n  "f": 5.0\n}\n';
   append(spool, { ...line(1), text });
   const written = readFileSync(file(spool, 1), 'utf8');
-  assert.match(written, /^\{"sql":"a \\" b\\n {2}c","n":9007199254740993,"f":5\.0,"name"/);
+  assert.match(written, /^\{ *"sql" : "a \\" b\\n {2}c", *"n": 9007199254740993, *"f": 5\.0,"name"/);
   assert.equal(written.indexOf('\n'), written.length - 1);
+});
+
+test('an entry on several lines with 20 MB in one string overflows no stack', (t) => {
+  const spool = spoolOf(t);
+  const value = 'x\\n'.repeat(7_000_000);
+  append(spool, { ...line(1), text: `{\r\n"sql":"SELECT 1",\n"x":"${value}"} \n` });
+  const written = readFileSync(file(spool, 1), 'utf8');
+  assert.equal(written.indexOf('\n'), written.length - 1);
+  assert.equal(JSON.parse(written).x.length, 14_000_000);
 });
 
 for (const torn of [
@@ -119,6 +128,14 @@ test('recent is not led astray by names inside of entries', (t) => {
   const journal = Journal.open(spool);
   t.after(() => journal.close());
   assert.deepEqual([...journal.recent(new Set(['05_9_1.json', '05_1_1.json']))], ['05_1_1.json']);
+});
+
+test('recent finds a line whose key has 10 MB', (t) => {
+  const spool = spoolOf(t);
+  append(spool, { ...line(1), key: 'k\n'.repeat(3_500_000) });
+  const journal = Journal.open(spool);
+  t.after(() => journal.close());
+  assert.deepEqual([...journal.recent(new Set(['05_1_1.json']))], ['05_1_1.json']);
 });
 
 test('recent reads a tail of very many short lines', (t) => {

@@ -44,6 +44,11 @@ const values: [value: unknown, type: string, text: string | null][] = [
   [5.5, 'real', '5.5'],
   [2n ** 53n + 1n, 'integer', '9007199254740993'],
   [-(2n ** 63n), 'integer', '-9223372036854775808'],
+  // As digits, these would be integers that they are not.
+  [2 ** 60, 'real', '1.152921504606847e+18'],
+  [1e20, 'real', '1.0e+20'],
+  [Number.NEGATIVE_INFINITY, 'real', '-Inf'],
+  [[1e20, Number.POSITIVE_INFINITY], 'text', '[1e+20,9e999]'],
   [true, 'integer', '1'],
   [null, 'null', null],
   [{ a: ['x', 2n ** 53n + 1n] }, 'text', '{"a":["x",9007199254740993]}'],
@@ -71,11 +76,16 @@ test('values arrive with their types and all digits, through the queue and direc
   }
 });
 
+const circle: Record<string, unknown> = {};
+circle.circle = { circle };
+
 const bad: [what: string, request: Record<string, unknown>, message: RegExp][] = [
   ['empty SQL', { sql: ' ' }, /empty SQL/],
   ['NUL in SQL', { sql: "SELECT 'a\0'" }, /U\+0000/],
   ['priority 0', { sql: 'SELECT 1', priority: 0 }, /priority 0/],
   ['priority 5.5', { sql: 'SELECT 1', priority: 5.5 }, /priority 5\.5/],
+  ['an empty key', { sql: 'SELECT 1', id: '' }, /empty "id"/],
+  ['a circle', { sql: 'SELECT 1', metadata: circle }, /nested deeper than 1000/],
   ['a lone surrogate in SQL', { sql: "SELECT '\ud800'" }, /lone surrogate/],
   ['a lone surrogate in a parameter', { sql: 'SELECT :a', params: { a: ['\udc00'] } }, /lone surrogate/],
   ['a lone surrogate in metadata', { sql: 'SELECT 1', metadata: { a: '\ud800' } }, /lone surrogate/],

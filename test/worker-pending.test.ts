@@ -86,6 +86,20 @@ const odd: Record<string, Odd> = {
     make: content('{"sql":"SELECT :a","params":{"a":["\\udc00"]}}\n'),
     why: /lone surrogate/,
   },
+  // Whatever goes through it recursively would overflow its stack.
+  'an object nested very deep': {
+    make: content(`{"sql":"fails","metadata":{"a":${'['.repeat(9000)}${']'.repeat(9000)}}}\n`),
+    why: /nested deeper than 1000 levels/,
+  },
+  'an empty key': { make: content('{"sql":"SELECT 1","id":""}\n'), why: /empty "id"/ },
+  'NUL in the path of its database': {
+    make: content('{"sql":"SELECT 1","db":"/tmp/\\u0000"}\n'),
+    why: /U\+0000 in its "db"/,
+  },
+  'a value whose name is too long for a file': {
+    make: content(`{"sql":"SELECT :${'v'.repeat(300)}","values":["${'v'.repeat(300)}"]}\n`),
+    why: /has a name that no file can have/,
+  },
   binary: { make: content(Buffer.from([0, 1, 2, 10])), why: /not JSON/ },
   'a directory': { make: (path) => mkdirSync(path), why: /is a directory/ },
   'a directory with something in it': {

@@ -72,7 +72,7 @@ export function letterPage(letter: Letter): string[] {
     ...lines,
     `Operation:  ${printable(entry.operation)}`,
     `Priority:   ${entry.priority}`,
-    `Created:    ${printable(entry.created_at)}`,
+    `Created:    ${printable(String(entry.created_at))}`,
     `Retries:    ${entry.retries}`,
     ...(['id', 'db', 'schema', 'job'] as const).flatMap((key) => {
       const value = entry[key];

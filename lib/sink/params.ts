@@ -25,6 +25,7 @@ export interface Binding {
   readonly keys: readonly (string | number)[];
 }
 
+const MAX_LISTED = 20;
 const NO_BINDING: Binding = { style: 'none', keys: [] };
 
 /** One statement, ready to be prepared. */
@@ -112,7 +113,7 @@ export function valuesFor(binding: Binding, params: Params | undefined): readonl
   switch (binding.style) {
     case 'none':
       if (given === 0) return [];
-      throw bad(`the SQL has no parameters, but params holds ${quantity(given)}${listed(params as Params)}`);
+      throw bad(`the SQL has no parameters, but params holds ${quantity(given)}${namesIn(params as Params)}`);
     case 'mixed':
       throw bad('the SQL mixes parameters of different kinds: use only names (:name), only ? or only ?NNN');
     case 'named':
@@ -135,7 +136,7 @@ function namedValues({ keys }: Binding, params: Record<string, unknown>): readon
   if (given.length === keys.length) return values;
   const surplus = given.filter((name) => !keys.includes(name));
   throw bad(
-    `params holds what the SQL does not use: ${surplus.join(', ')}`,
+    `params holds what the SQL does not use: ${listed(surplus)}`,
     surplus.some((name) => /^[:@$]/.test(name)) ? "In params a name stands without its ':'." : undefined,
   );
 }
@@ -143,7 +144,7 @@ function namedValues({ keys }: Binding, params: Record<string, unknown>): readon
 function missing(keys: Binding['keys'], params: Record<string, unknown>): EntryFault {
   const absent = keys.filter((key) => !Object.hasOwn(params, key));
   const surplus = Object.keys(params).filter((name) => !keys.includes(name));
-  const unused = surplus.length > 0 ? `; params holds ${surplus.join(', ')}` : '';
+  const unused = surplus.length > 0 ? `; params holds ${listed(surplus)}` : '';
   return bad(
     `the SQL has parameters without a value: ${names(absent)}${unused}`,
     'Give each one as NAME=VALUE, --param NAME=VALUE or in params.',
@@ -205,12 +206,18 @@ function quantity(count: number): string {
   return count === 1 ? '1 parameter' : `${count} parameters`;
 }
 
-function listed(params: Params): string {
-  return Array.isArray(params) ? '' : `: ${Object.keys(params).join(', ')}`;
+function namesIn(params: Params): string {
+  return Array.isArray(params) ? '' : `: ${listed(Object.keys(params))}`;
 }
 
 function names(keys: readonly (string | number)[]): string {
-  return keys.map((key) => `:${key}`).join(', ');
+  return listed(keys.map((key) => `:${key}`));
+}
+
+/** A message is for reading: the first names tell what kind they are. */
+function listed(names: readonly string[]): string {
+  const first = names.slice(0, MAX_LISTED).join(', ');
+  return names.length > MAX_LISTED ? `${first} and ${names.length - MAX_LISTED} more` : first;
 }
 
 function bad(message: string, hint?: string): EntryFault {

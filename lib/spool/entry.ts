@@ -54,6 +54,9 @@ export const DEFAULT_OPERATION = 'write';
 /** A larger file in pending/ is set aside unread. */
 export const MAX_ENTRY_BYTES = 64 * 1024 * 1024;
 
+/** As deep as SQLite's own JSON may be nested. What goes through an entry recursively has the stack for it. */
+const MAX_DEPTH = 1000;
+
 /** `PP_SEQ.json`; SEQ is left open so that entries of older writers are taken. */
 const NAME = /^(0[1-9]|10)_([\w.-]+)\.json$/;
 const NEWLINE = 0x0a;
@@ -126,7 +129,10 @@ export function parseEntryText(text: string, name: string): Entry {
   // Only an escape can bring in what valid UTF-8 can't hold.
   if (text.includes('\\u')) checkWellFormed(value, 'the entry');
   // An integer beyond 2^53, or 5.0 against 5: parse again and keep numbers as they were written.
-  if (entry.params !== undefined && hasNumber(entry.params)) entry.params = exactParams(text);
+  if (entry.params !== undefined && hasNumber(entry.params, isNumber))
+    entry.params = exactly(text).params as Params;
+  // Those that nobody binds are to come out of failed/ as they went in.
+  if (hasNumber(entry.metadata, isLong)) entry.metadata = exactly(text).metadata;
   return entry;
 }
 
@@ -135,6 +141,7 @@ export function parseEntryText(text: string, name: string): Entry {
  * @throws QueueError BAD_ENTRY.
  */
 export function checkEntry(entry: Entry): void {
+  if (isDeeper(entry, MAX_DEPTH)) throw bad(`is nested deeper than ${MAX_DEPTH} levels`);
   if (entry.sql.trim() === '') throw bad('has empty SQL');
   const nul = entry.sql.indexOf('\0');
   if (nul !== -1) throw bad(`has U+0000 in its SQL at character ${nul}: SQLite would stop reading there`);
@@ -152,37 +159,61 @@ export function checkEntry(entry: Entry): void {
     if (entry[key] !== undefined && typeof entry[key] !== 'string')
       throw bad(`has "${key}" that is not a string`);
   }
+  // All entries without a key would have the same one, and all but the first would be duplicates.
+  if (entry.id === '') throw bad('has an empty "id"');
+  for (const key of ['db', 'schema'] as const) {
+    if (entry[key]?.includes('\0')) throw bad(`has U+0000 in its "${key}", which no path can hold`);
+  }
   if (entry.not_before !== undefined && Number.isNaN(Date.parse(entry.not_before))) {
     throw bad(`has "not_before" that is not a time: '${entry.not_before}'`);
   }
 }
 
-/** @throws QueueError BAD_ENTRY when a string anywhere in `value` holds a lone surrogate. */
+/** @throws QueueError BAD_ENTRY when a string or a key anywhere in `value` holds a lone surrogate. */
 export function checkWellFormed(value: unknown, where: string): void {
   if (typeof value === 'string') {
     if (!value.isWellFormed()) throw bad(`has a lone surrogate in ${where}, which no UTF-8 text can hold`);
   } else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) checkWellFormed(item, `"${key}"`);
+    for (const [key, item] of Object.entries(value)) {
+      checkWellFormed(key, `a name in ${where}`);
+      checkWellFormed(item, `"${key}"`);
+    }
   }
 }
 
+/** Objects and arrays within each other; a circle is deeper than anything. */
+function isDeeper(value: object, levels: number): boolean {
+  if (levels === 0) return true;
+  for (const item of Object.values(value)) {
+    if (typeof item === 'object' && item !== null && isDeeper(item, levels - 1)) return true;
+  }
+  return false;
+}
+
 /** Anywhere in it: what an object holds is bound as its text. */
-function hasNumber(params: Params): boolean {
-  return Object.values(params).some(
-    (value) =>
-      typeof value === 'number' ||
-      (typeof value === 'object' && value !== null && hasNumber(value as Params)),
+function hasNumber(values: object, isOne: (value: unknown) => boolean): boolean {
+  return Object.values(values).some(
+    (value) => isOne(value) || (typeof value === 'object' && value !== null && hasNumber(value, isOne)),
   );
 }
 
-/** The params with whole numbers as BigInt (SQLite INTEGER) and the others as they are (REAL). */
-function exactParams(text: string): Params {
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number';
+}
+
+/** A whole number of more digits than a double may hold. */
+function isLong(value: unknown): boolean {
+  return Number.isInteger(value) && !Number.isSafeInteger(value);
+}
+
+/** The entry with whole numbers as BigInt (SQLite INTEGER) and the others as they are (REAL). */
+function exactly(text: string): Entry {
   type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
   const revive: Reviver = (_key, value, context) =>
     typeof value === 'number' && /^-?\d+$/.test(context.source ?? '')
       ? BigInt(context.source as string)
       : value;
-  return (JSON.parse(text, revive as (key: string, value: unknown) => unknown) as { params: Params }).params;
+  return JSON.parse(text, revive as (key: string, value: unknown) => unknown) as Entry;
 }
 
 function firstBadByte(bytes: Buffer): number {

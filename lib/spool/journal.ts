@@ -141,26 +141,34 @@ function formatLine(line: JournalLine): string {
   const text = line.text;
   // Our own writers end an entry in `}` and a newline and have no other; foreign ones may have laid it out.
   if (text.endsWith('}\n') && text.indexOf('\n') === text.length - 1) return `${text.slice(0, -2)},${extra}`;
-  return `${oneLine(text).slice(0, -1)},${extra}`;
+  // In a string JSON has its line breaks escaped: all that stand here are between tokens.
+  return `${text
+    .replace(/[\r\n]+/g, '')
+    .trim()
+    .slice(0, -1)},${extra}`;
 }
 
-/** White space between tokens removed without touching numbers: outside strings JSON has none that matters. */
-function oneLine(text: string): string {
-  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_match, string: string | undefined) => string ?? '');
-}
-
-/** What `formatLine` adds. An entry can't hold it in a string, where quotes are escaped, nor at its end. */
-const END_OF_LINE = /"name":("(?:[^"\\]|\\.)*"),"key":("(?:[^"\\]|\\.)*"),"applied_at":"([^"]*)"\}$/;
+const NAME_KEY = '"name":"';
+/** No longer than a file's name, with the quotes around it. */
+const NAME_VALUE = /^([^"\\]{1,255})","key":"/;
+const LINE_END = /","applied_at":"([^"]*)"\}$/;
+const END_LENGTH = 64;
 
 /**
- * What the journal added to an entry. Its beginning may be missing, where an entry is larger than what is read.
+ * What `formatLine` added to an entry: the entry can't hold that in a string, where quotes are escaped, nor behind it.
+ * The line's beginning may be missing, where an entry is larger than what is read; what stands between, a key, may
+ * be as large, so no pattern goes over it.
  * @returns undefined for what is no whole line: a killed writer's, ended by the next one.
  */
 export function endOfLine(line: string): Omit<JournalLine, 'text'> | undefined {
-  const match = END_OF_LINE.exec(line);
-  if (!match) return undefined;
-  const [, name, key, appliedAt] = match as unknown as [string, string, string, string];
-  return { name: JSON.parse(name) as string, key: JSON.parse(key) as string, appliedAt };
+  const end = LINE_END.exec(line.slice(-END_LENGTH));
+  const at = line.lastIndexOf(NAME_KEY);
+  if (!end || at === -1) return undefined;
+  const start = at + NAME_KEY.length;
+  const name = NAME_VALUE.exec(line.slice(start, start + 300));
+  if (!name) return undefined;
+  const key = line.slice(start + name[0].length - 1, line.length - end[0].length + 1);
+  return { name: name[1] as string, key: JSON.parse(key) as string, appliedAt: end[1] as string };
 }
 
 /** A newline where a direct writer was cut short in its line: what follows must not be glued to it. */

@@ -79,6 +79,7 @@ function explain(error: unknown): FileRead {
   if (code === 'ENOENT') return { kind: 'gone' };
   if (code === 'ELOOP' || code === 'EMLINK') return { kind: 'odd', why: 'is a symlink, not a file' };
   if (code === 'ENXIO') return { kind: 'odd', why: 'is a socket or device, not a file' };
+  if (code === 'ENAMETOOLONG') return { kind: 'odd', why: 'has a name that no file can have' };
   if (code === 'EACCES' || code === 'EPERM') return { kind: 'odd', why: 'may not be read by this user' };
   return { kind: 'fault', code, message: messageOf(error) };
 }

@@ -41,14 +41,46 @@ function emptyStats(): Stats {
   return { processed: 0, failed: 0, retried: 0, duplicates: 0, databases: [], operations: {}, outages: {} };
 }
 
-/** The counters as last written; a missing or damaged file counts from nothing. */
+/** The counters as last written; what is missing or damaged counts from nothing. */
 export function readStats(spool: Spool): Stats {
   try {
-    const value = JSON.parse(readOwnFile(spool.stats)?.toString() ?? '{}') as Partial<Stats>;
-    return { ...emptyStats(), ...value };
+    return soundStats(JSON.parse(readOwnFile(spool.stats)?.toString() ?? '{}'));
   } catch {
     return emptyStats();
   }
+}
+
+/** What of a file that anyone may have edited has the form of statistics. */
+function soundStats(value: unknown): Stats {
+  const { processed, failed, retried, duplicates, databases, operations, outages } = fieldsOf(value);
+  return {
+    processed: countOf(processed),
+    failed: countOf(failed),
+    retried: countOf(retried),
+    duplicates: countOf(duplicates),
+    databases: Array.isArray(databases) ? databases.filter((path) => typeof path === 'string') : [],
+    operations: mapFields(operations, (own) => ({
+      count: countOf(own.count),
+      failed: countOf(own.failed),
+      micros: countOf(own.micros),
+      histogram: Object.fromEntries(
+        Object.entries(fieldsOf(own.histogram)).map(([bucket, count]) => [bucket, countOf(count)]),
+      ),
+    })),
+    outages: mapFields(outages, ({ message, since }) => ({ message: String(message), since: String(since) })),
+  };
+}
+
+function mapFields<T>(value: unknown, map: (fields: Record<string, unknown>) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(fieldsOf(value)).map(([key, item]) => [key, map(fieldsOf(item))]));
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function countOf(value: unknown): number {
+  return typeof value === 'number' && value >= 0 ? value : 0;
 }
 
 export function writeStats(spool: Spool, stats: Stats): void {
@@ -89,7 +121,9 @@ export function percentile(operation: OperationStats, share: number): number {
 
 function operationOf(stats: Stats, operation: string): OperationStats {
   const known = Object.hasOwn(stats.operations, operation);
-  const name = known || Object.keys(stats.operations).length < MAX_OPERATIONS ? operation : OTHER;
+  // Setting __proto__ makes no field of that name.
+  const isNew = Object.keys(stats.operations).length < MAX_OPERATIONS && operation !== '__proto__';
+  const name = known || isNew ? operation : OTHER;
   if (!Object.hasOwn(stats.operations, name)) {
     stats.operations[name] = { count: 0, failed: 0, micros: 0, histogram: {} };
   }
