@@ -138,7 +138,8 @@ export class ListedBacklog implements Subject {
   }
 
   list(): void {
-    this.#backlog.list();
+    // What has a time after the clock was set back is not trusted at first sight.
+    while (this.#backlog.list() > 0);
   }
 
   take(): string | undefined {
@@ -152,6 +153,7 @@ export class ListedBacklog implements Subject {
   /** Of itself: it is not told that a listing is due. */
   relist(): void {
     this.#backlog.refill();
+    this.list();
   }
 
   putBack(names: readonly string[]): void {
