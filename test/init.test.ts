@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fire, sample } from './support/hooks.ts';
 import { DIST, type Project, project, ROOT, type RunOptions, waitFor, workerPid } from './support/project.ts';
 import {
   entryText,
@@ -26,6 +27,7 @@ import {
   once,
   put,
   putEntry,
+  startNoWorker,
   startWorker,
   stopWorker,
   withLog,
@@ -354,6 +356,20 @@ test('--reset empties the spool and nothing else', async (t) => {
   assert.equal(readFileSync(join(self.spool, '.identity'), 'utf8'), report.identity);
   assert.ok(existsSync(join(outside, 'precious')));
   assert.deepEqual(logged(self), ['applied']);
+});
+
+test('--reset leaves the hooks their counts: a session that goes on is not counted from 0 again', async (t) => {
+  const self = project(t);
+  const counts = async (): Promise<unknown[]> => {
+    startNoWorker(self);
+    await fire(self, 'auto-checkpoint', sample('PostToolUse.Write'), { CHECKPOINT_INTERVAL: '0' });
+    await fire(self, 'session-checkpoint', sample('Stop'));
+    await once(self);
+    return self.rows('SELECT operations FROM sessions').map((row) => row.operations);
+  };
+  assert.deepEqual([await counts(), await counts()], [[1], [2]]);
+  await init(self, ['--reset', '--yes']);
+  assert.deepEqual(await counts(), [3]);
 });
 
 test('an entry of the same name as one before the reset is applied: the new spool has a new name', async (t) => {

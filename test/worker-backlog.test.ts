@@ -1,11 +1,12 @@
 /** The worker's backlog on a real directory in which more entries wait than it may hold. */
 import assert from 'node:assert/strict';
-import { existsSync, unlinkSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, unlinkSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ensureSpool, spoolAt } from '../lib/spool/layout.ts';
 import { Backlog } from '../lib/worker/backlog.ts';
-import { project } from './support/project.ts';
+import { project, waitFor } from './support/project.ts';
 
 const LIMIT = 10;
 const START = 1_700_000_000_000_000;
@@ -150,4 +151,86 @@ test('after reset all is listed again, although the directory has not changed', 
   assert.deepEqual(Array.from({ length: 51 }, next), [...all, undefined]);
   backlog.reset();
   assert.equal(next(), all[0]);
+});
+
+/** A name of now, as a producer makes it just before its file. */
+function fresh(priority: number): string {
+  return `0${priority}_${Math.floor((performance.timeOrigin + performance.now()) * 1000)}_1.json`;
+}
+
+/** Has the next listing of a directory call `meanwhile` and then show `others` alone. */
+function duringListing(t: TestContext, meanwhile: () => void, others: readonly string[]): void {
+  const real = fs.opendirSync;
+  const mock = t.mock.method(fs, 'opendirSync', (path: string) => {
+    mock.mock.restore();
+    syncBuiltinESMExports();
+    const handle = real(path);
+    meanwhile();
+    const shown = others.map((name) => ({ name }));
+    return { readSync: () => shown.shift() ?? null, closeSync: () => handle.closeSync() };
+  });
+  syncBuiltinESMExports();
+}
+
+test('two entries that come during a listing, which shows only the second: they are taken in order', (t) => {
+  const { backlog, put } = setup(t);
+  let a = '';
+  const shown: string[] = [];
+  duringListing(
+    t,
+    () => {
+      a = fresh(1);
+      put(a);
+      const b = fresh(1).replace('_1.json', '_2.json');
+      put(b);
+      shown.push(b);
+    },
+    shown,
+  );
+  assert.equal(backlog.list(), 1, 'it is counted, so that a worker that would leave stays');
+  const b = shown[0];
+  assert.equal(backlog.take(), undefined, 'what may have come before it is not known');
+  assert.equal(backlog.list(), 2);
+  assert.deepEqual([backlog.take(), backlog.take(), backlog.list()], [a, b, 0]);
+});
+
+test('entries from a clock that was ahead are taken in order, and not later than others', (t) => {
+  const { backlog, put } = setup(t);
+  const ahead = [0, 1].map((i) => `05_${(Date.now() + 3_600_000) * 1000 + i}_1.json`);
+  put(...ahead, '06_1700000000000000_1.json');
+  assert.ok(backlog.list() > 0);
+  const taken = [backlog.take(), backlog.take(), backlog.take(), backlog.list()];
+  assert.deepEqual(taken, [...ahead, '06_1700000000000000_1.json', 0]);
+});
+
+test('an entry that came before the watch was opened is not overtaken by one whose event came', async (t) => {
+  const { backlog, put } = setup(t);
+  backlog.refill();
+  const [a, b] = names(2) as [string, string];
+  put(a);
+  const waited = backlog.wait(60_000);
+  put(b);
+  await waited;
+  const taken: string[] = [];
+  await waitFor('both', async () => {
+    backlog.refill();
+    const name = backlog.take();
+    if (name === undefined) await backlog.wait(100);
+    else taken.push(name);
+    return taken.length === 2;
+  });
+  assert.deepEqual(taken, [a, b]);
+});
+
+test('an unfinished entry is looked at again before a newer one is taken', (t) => {
+  const { backlog, put } = setup(t);
+  const [a, b] = names(2) as [string, string];
+  put(a);
+  backlog.list();
+  assert.equal(backlog.take(), a);
+  backlog.putOffUnfinished(a, 3_600_000);
+  put(b);
+  backlog.list();
+  backlog.refill();
+  assert.deepEqual([backlog.take(), backlog.take(), backlog.putOff], [a, b, 0]);
 });

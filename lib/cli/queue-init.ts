@@ -30,6 +30,7 @@ gone is created anew: this is how you say that it will not come back.
   --verify     checks every part of an installation and says what to do about each fault; changes nothing
   --reset      empties the spool: waiting entries, dead letters, journal, counters; asks first. The database is
                not touched. Without the journal, an older backup can't be brought up to date.
+               The hooks' counts of operations stay, for sessions that go on; queue-cleanup removes old ones.
   --yes        with --reset: does not ask
   --json       prints an object instead of text
   -h, --help

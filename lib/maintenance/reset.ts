@@ -6,6 +6,9 @@
  * files is removed, and no symlink is followed. The random name goes after the entries: with a new name, an entry
  * that was applied and is still in pending/ would be applied again. The new name is 48 random bits, so that no later
  * entry meets a ledger row of an earlier one. A reset that is interrupted is done by another.
+ *
+ * The hooks' counts of operations (hooks/) stay, for they are absolute: a session that goes on would count from 0 again,
+ * and its rows in the database, which stays as well, would be too low. Old ones are queue-cleanup's to remove.
  */
 import { lstatSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -10,6 +10,10 @@
  * tenth of the time. Events may be lost (a full inotify queue) or never come (some network file systems): the
  * directory's mtime is polled too. While a large backlog is drained the watch is closed, for it would report every
  * unlink of ours.
+ *
+ * A producer's older name comes first. A listing may show a file that was made meanwhile and miss an older one (ext4
+ * lists in the order of hashes), so names younger than the listing wait for the next. For the same reason events count
+ * only after a listing since the watch was opened, and unfinished entries are looked at again when new ones come.
  */
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import type { Config } from '../config.ts';
@@ -19,6 +23,7 @@ import type { Spool } from '../spool/layout.ts';
 import { forEachName } from '../spool/listing.ts';
 import { Lanes } from '../spool/order.ts';
 import { MAX_LEAD_US, microsOf, nowMicros } from '../spool/sequence.ts';
+import { PutOff } from './put-off.ts';
 
 /** How many names of one priority are held; more makes listings fewer, less saves memory (100 bytes a name). */
 const LANE_LIMIT = 200_000;
@@ -39,8 +44,7 @@ export class Backlog {
   readonly #portion: number;
   /** Every name that is in a lane, in hand, put off or parked: listings and events add only others. */
   readonly #known = new Set<string>();
-  /** Names put off, by the time (performance.now) to look again. */
-  readonly #putOff = new Map<string, number>();
+  readonly #putOff = new PutOff();
   /** Names in pending/ that are no entry's. */
   readonly #oddNames: string[] = [];
   /** Names that events brought since the last refill. */
@@ -50,7 +54,10 @@ export class Backlog {
   #listedAt = Number.NEGATIVE_INFINITY;
   #listingCost = 0;
   #listedMtime = 0;
-  #nextPutOff = Number.POSITIVE_INFINITY;
+  /** There may be names that neither the last listing nor an event has told. */
+  #mustList = false;
+  /** The highest number among the names that the last look left out because they are younger than it. */
+  #leftOut = 0;
   /** The highest sequence number seen. */
   highest = 0;
 
@@ -105,14 +112,17 @@ export class Backlog {
 
   /** Looks at a taken name again in `ms` milliseconds. */
   putOffFor(name: string, ms: number): void {
-    const at = performance.now() + ms;
-    this.#putOff.set(name, at);
-    this.#nextPutOff = Math.min(this.#nextPutOff, at);
+    this.#putOff.add(name, performance.now() + ms);
+  }
+
+  /** The same for one whose writer has not finished. */
+  putOffUnfinished(name: string, ms: number): void {
+    this.#putOff.addUnfinished(name, performance.now() + ms);
   }
 
   /** Looks at all names that are put off at once (their database is back, or --once wants to know). */
   resumeAll(): void {
-    this.#resume(Number.POSITIVE_INFINITY);
+    this.#place(this.#putOff.takeDue(Number.POSITIVE_INFINITY));
   }
 
   /** Forgets everything it knows and lists anew: after a fault that left pending/ in doubt. */
@@ -120,55 +130,72 @@ export class Backlog {
     this.#lanes.clear();
     this.#known.clear();
     this.#putOff.clear();
+    this.#leftOut = 0;
     this.#hints.clear();
     this.#oddNames.length = 0;
     this.#listedAt = Number.NEGATIVE_INFINITY;
     this.#listedMtime = 0;
   }
 
-  /** Brings the lanes up to date: names whose time has come, events, and a listing where one is due. */
+  /** Brings the lanes up to date: events, a listing where one is due, and names whose time has come. */
   refill(): void {
     const now = performance.now();
-    if (now >= this.#nextPutOff) this.#resume(now);
-    if (this.#isListingDue(now)) this.list();
-    else if (this.#hints.size > 0) this.#addNew([...this.#hints]);
-    this.#hints.clear();
+    if (this.#isListingDue(now)) {
+      this.list();
+      this.#hints.clear();
+    } else if (!this.#mustList && this.#hints.size > 0) {
+      this.#addNew([...this.#hints]);
+      this.#hints.clear();
+    }
+    this.#place(this.#putOff.takeDue(now));
     if (this.ready > WATCH_LIMIT) this.#unwatch();
   }
 
-  /** Lists pending/ now. @returns how many new names it found. */
+  /** Lists pending/ now. @returns how many new names it found, those that wait for the next listing included. */
   list(): number {
     const start = performance.now();
+    this.#mustList = false;
     this.#listedMtime = mtimeOf(this.#spool.pending);
-    this.#lanes.liftHorizons();
-    let found = 0;
-    let listed = 0;
-    let portion: string[] = [];
-    const handOver = (): void => {
-      found += this.#addNew(portion);
-      portion = [];
-    };
-    forEachName(this.#spool.pending, (name) => {
-      listed += 1;
-      if (this.#lanes.isBeyondHorizon(name)) this.#noteSequence(name);
-      else if (portion.push(name) >= this.#portion) handOver();
-    });
-    handOver();
+    let { found, listed } = this.#look();
+    // From a clock that was ahead: there is nothing to wait for.
+    if (this.#leftOut > nowMicros()) ({ found, listed } = this.#look());
+    // Where nothing watches, only a listing brings what was left out.
+    if (this.#leftOut > 0 && !this.#watcher) this.#mustList = true;
     this.#listedAt = performance.now();
     const cost = this.#listedAt - start;
     this.#listingCost = found * 2 > listed ? Math.min(cost, listed * KNOWN_NAME_MS) : cost;
     return found;
   }
 
+  #look(): { found: number; listed: number } {
+    // What the last look left out was there before this one.
+    const trusted = Math.max(Date.now() * 1000, this.#leftOut);
+    this.#leftOut = 0;
+    this.#lanes.liftHorizons();
+    const count = { found: 0, listed: 0 };
+    let portion: string[] = [];
+    const handOver = (): void => {
+      count.found += this.#addNew(portion, trusted);
+      portion = [];
+    };
+    forEachName(this.#spool.pending, (name) => {
+      count.listed += 1;
+      if (this.#lanes.isBeyondHorizon(name)) this.#noteSequence(name);
+      else if (portion.push(name) >= this.#portion) handOver();
+    });
+    handOver();
+    return count;
+  }
+
   /** Waits for an event, for the next name's time, or for a poll; at most `maxMs`. */
   async wait(maxMs: number): Promise<void> {
     this.#rewatch();
     // Never without letting events in: our own unlinks change the mtime as well.
-    if (this.#hints.size > 0) return new Promise((done) => setImmediate(done));
-    const isListed = mtimeOf(this.#spool.pending) === this.#listedMtime;
+    if (this.#hints.size > 0 && !this.#mustList) return new Promise((done) => setImmediate(done));
+    const isListed = !this.#mustList && mtimeOf(this.#spool.pending) === this.#listedMtime;
     const rest = this.#listedAt + this.#listingCost / LISTING_SHARE - performance.now();
     const untilListing = isListed ? Number.POSITIVE_INFINITY : Math.max(0, rest);
-    const untilPutOff = Math.max(0, this.#nextPutOff - performance.now());
+    const untilPutOff = Math.max(0, this.#putOff.next - performance.now());
     const ms = Math.min(maxMs, this.#pollMs, untilPutOff, untilListing);
     await new Promise<void>((done) => {
       const timer = setTimeout(done, ms);
@@ -192,6 +219,7 @@ export class Backlog {
   #isListingDue(now: number): boolean {
     if (this.#lanes.isExhausted) return true;
     const rested = now - this.#listedAt >= this.#listingCost / LISTING_SHARE;
+    if (this.#mustList) return rested;
     if (this.ready === 0 && this.#hints.size === 0) {
       return rested && mtimeOf(this.#spool.pending) !== this.#listedMtime;
     }
@@ -199,10 +227,18 @@ export class Backlog {
     return rested && now - this.#listedAt >= interval;
   }
 
-  #addNew(names: readonly string[]): number {
+  /** @returns how many of them were not known, those left out included: they are younger than `trusted`. */
+  #addNew(names: readonly string[], trusted = Number.POSITIVE_INFINITY): number {
     const fresh: string[] = [];
+    let leftOut = 0;
     for (const name of names) {
       if (this.#known.has(name)) continue;
+      const micros = microsOf(name);
+      if (micros > trusted) {
+        this.#leftOut = Math.max(this.#leftOut, micros);
+        leftOut += 1;
+        continue;
+      }
       this.#known.add(name);
       fresh.push(name);
       this.#noteSequence(name);
@@ -211,7 +247,9 @@ export class Backlog {
     const odd = fresh.filter((name) => !isEntryName(name));
     this.#place(odd.length === 0 ? fresh : fresh.filter(isEntryName));
     for (const name of odd) this.#oddNames.push(name);
-    return fresh.length;
+    // The producer of a new one may have finished an older one since.
+    if (fresh.length > 0) this.#putOff.hurryUnfinished();
+    return fresh.length + leftOut;
   }
 
   /** Into the lanes; what these do not hold is not known any more, so that a listing finds it again. */
@@ -229,17 +267,6 @@ export class Backlog {
     return this.#oddNames.splice(0);
   }
 
-  #resume(now: number): void {
-    const due: string[] = [];
-    this.#nextPutOff = Number.POSITIVE_INFINITY;
-    for (const [name, at] of this.#putOff) {
-      if (at <= now) due.push(name);
-      else this.#nextPutOff = Math.min(this.#nextPutOff, at);
-    }
-    for (const name of due) this.#putOff.delete(name);
-    this.#place(due);
-  }
-
   #rewatch(): void {
     if (this.#watcher || this.ready > WATCH_LIMIT) return;
     try {
@@ -247,6 +274,7 @@ export class Backlog {
         this.#onEvent(name),
       );
       this.#watcher.on('error', () => this.#unwatch());
+      this.#mustList = true;
     } catch (error) {
       // No inotify instance left, or none on this file system: polling goes on.
       if (codeOf(error) === undefined) throw error;
@@ -259,16 +287,11 @@ export class Backlog {
   }
 
   #onEvent(name: string | null): void {
-    if (name === null) this.#listedMtime = 0;
-    else if (this.#putOff.has(name)) this.#putOffNow(name);
+    if (name === null) this.#mustList = true;
+    // An unfinished entry was written to: look again. A delayed one is looked at in vain, which costs one read.
+    else if (this.#putOff.has(name)) this.#putOff.add(name, 0);
     else if (!this.#known.has(name)) this.#hints.add(name);
     this.#wake?.();
-  }
-
-  /** An unfinished entry was written to: look again. A delayed one is looked at in vain, which costs one read. */
-  #putOffNow(name: string): void {
-    this.#putOff.set(name, 0);
-    this.#nextPutOff = 0;
   }
 }
 

@@ -51,6 +51,8 @@ export interface WorkerOptions {
   readonly once?: boolean;
   /** A parent process starts the successor after a SIGKILL by the watchdog. */
   readonly supervised?: boolean;
+  /** How many names of one priority are held; see order.ts. */
+  readonly laneLimit?: number;
 }
 
 export class Worker {
@@ -82,7 +84,7 @@ export class Worker {
       identity: spoolIdentity(spool),
       journal: Journal.open(spool),
       targets: new Targets(config, stats, log),
-      backlog: new Backlog(spool, config),
+      backlog: new Backlog(spool, config, options.laneLimit),
       summary: { applied: 0, duplicates: 0, failed: 0 },
       unfinished: new Set(),
       values: new Map(),
@@ -117,8 +119,9 @@ export class Worker {
       try {
         if (this.#step()) {
           busyAt = performance.now();
-          // Lets signals, file events and the other thread's reports in.
-          await new Promise((done) => setImmediate(done));
+          // Lets signals, file events and the other thread's reports in. Twice: after a step that an event woke, the
+          // first is still in the same turn of the event loop, which has looked for events already.
+          await new Promise((done) => setImmediate(() => setImmediate(done)));
           continue;
         }
         await this.#dismiss();

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { type Project, ROOT } from './project.ts';
+import { Random } from './random.ts';
 
 export const HOOKS = [
   'session-start',
@@ -139,17 +140,6 @@ export function* permutations<T>(list: readonly T[]): Generator<T[]> {
 
 /** `count` orders of the list, the same in every run. */
 export function* someOrders<T>(list: readonly T[], count: number): Generator<T[]> {
-  let state = 1;
-  const random = (below: number) => {
-    state = (state * 48271) % 2147483647;
-    return state % below;
-  };
-  for (let n = 0; n < count; n++) {
-    const order = [...list];
-    for (let i = order.length - 1; i > 0; i--) {
-      const j = random(i + 1);
-      [order[i], order[j]] = [order[j] as T, order[i] as T];
-    }
-    yield order;
-  }
+  const random = new Random('some orders');
+  for (let n = 0; n < count; n++) yield random.shuffle(list);
 }
