@@ -35,6 +35,16 @@ export interface JournalLine {
   readonly appliedAt: string;
 }
 
+/** What recovery wants to know of a line. */
+export interface RecentLine {
+  readonly name: string;
+  readonly key: string;
+  /** The entry's `db`, if it has one. */
+  readonly db?: string;
+  /** The line's beginning is not in what was read, so `db` is not known. */
+  readonly isCut?: true;
+}
+
 export class Journal {
   readonly #spool: Spool;
   #fd: number | undefined;
@@ -69,14 +79,13 @@ export class Journal {
     }
   }
 
-  /** Names among `names` that stand in the last few megabytes of the journal. */
-  recent(names: ReadonlySet<string>): Set<string> {
-    const found = new Set<string>();
-    for (const line of readTail(this.#spool)) {
-      const name = nameOfLine(line);
-      if (name !== undefined && names.has(name)) found.add(name);
-    }
-    return found;
+  /** Lines in the last few megabytes of the journal that have one of these names or keys, oldest first. */
+  recent(names: ReadonlySet<string>, keys: ReadonlySet<string> = new Set()): RecentLine[] {
+    return readTail(this.#spool).flatMap((text) => {
+      const [, name, key] = END_OF_LINE.exec(text)?.map((part, i) => (i ? JSON.parse(part) : part)) ?? [];
+      if (name === undefined || !(names.has(name) || keys.has(key))) return [];
+      return [{ name, key, ...headOf(text) }];
+    });
   }
 
   close(): void {
@@ -145,12 +154,16 @@ function oneLine(text: string): string {
 }
 
 /** What `formatLine` adds. An entry can't hold it in a string, where quotes are escaped, nor at its end. */
-const END_OF_LINE = /"name":("(?:[^"\\]|\\.)*"),"key":"(?:[^"\\]|\\.)*","applied_at":"[^"]*"\}$/;
+const END_OF_LINE = /"name":("(?:[^"\\]|\\.)*"),"key":("(?:[^"\\]|\\.)*"),"applied_at":"[^"]*"\}$/;
 
-/** The `name` of a journal line. Its beginning may be missing, where an entry is larger than what is read. */
-function nameOfLine(line: string): string | undefined {
-  const name = END_OF_LINE.exec(line)?.[1];
-  return name === undefined ? undefined : (JSON.parse(name) as string);
+/** An entry larger than what is read has its beginning outside of it. */
+function headOf(text: string): Pick<RecentLine, 'db' | 'isCut'> {
+  try {
+    const { db } = JSON.parse(text) as { db?: unknown };
+    return typeof db === 'string' ? { db } : {};
+  } catch {
+    return { isCut: true };
+  }
 }
 
 /** A newline where a direct writer was cut short in its line: what follows must not be glued to it. */
