@@ -119,7 +119,10 @@ test('recent finds what was written last, across a rotation, and nothing else', 
   journal.append([line(4)]);
   assert.equal(journalFiles(spool).length, 2);
   const asked = new Set([2, 3, 4, 5].map((n) => `05_${n}_1.json`));
-  assert.deepEqual([...journal.recent(asked)].sort(), ['05_2_1.json', '05_3_1.json', '05_4_1.json']);
+  assert.deepEqual(
+    journal.recent(asked).map(({ name }) => name),
+    ['05_2_1.json', '05_3_1.json', '05_4_1.json'],
+  );
 });
 
 test('recent is not led astray by names inside of entries', (t) => {
@@ -127,7 +130,8 @@ test('recent is not led astray by names inside of entries', (t) => {
   append(spool, line(1, { name: 'an entry may have one', note: '"name":"05_9_1.json"' }));
   const journal = Journal.open(spool);
   t.after(() => journal.close());
-  assert.deepEqual([...journal.recent(new Set(['05_9_1.json', '05_1_1.json']))], ['05_1_1.json']);
+  const found = journal.recent(new Set(['05_9_1.json', '05_1_1.json']));
+  assert.deepEqual(found, [{ name: '05_1_1.json', key: 'key-1' }]);
 });
 
 test('recent finds a line whose key has 10 MB', (t) => {
@@ -144,7 +148,7 @@ test('recent reads a tail of very many short lines', (t) => {
   append(spool, line(1));
   const journal = Journal.open(spool);
   t.after(() => journal.close());
-  assert.deepEqual([...journal.recent(new Set(['05_1_1.json']))], ['05_1_1.json']);
+  assert.equal(journal.recent(new Set(['05_1_1.json'])).length, 1);
 });
 
 test('a failed append leaves no half line for the next one', (t) => {

@@ -83,3 +83,35 @@ test('an entry whose key a second spool of the same numbers has used is applied 
   assert.equal((await self.run('queue-worker', ['--once'], { env: { QUEUE_BASE_DIR: other } })).code, 0);
   assert.deepEqual(self.rows('SELECT a FROM t ORDER BY a'), [{ a: 'one' }, { a: 'two' }]);
 });
+
+test('of two entries with one id in hand at a death, the journal has the one that was applied', async (t) => {
+  const self = await prepared(t);
+  const other = join(self.dir, 'other.db');
+  const entries: [string, Record<string, unknown>][] = [
+    ["INSERT INTO t VALUES('first')", { id: 'own' }],
+    ["INSERT INTO t VALUES('second')", { id: 'own' }],
+    ['CREATE TABLE there(a)', { id: 'own', db: other }],
+  ];
+  // The first is applied and journaled; the second, and that of another database, are found by recovery.
+  for (const journaled of [true, false]) {
+    const names = entries.map(([sql, more], number) => drop(self, number, { sql, ...more }));
+    const texts = names.map((name) => readFileSync(join(self.spool, 'pending', name)));
+    assert.equal((await self.run('queue-worker', ['--once'])).code, 0);
+    const journal = join(self.spool, 'completed', 'journal-00000001.jsonl');
+    const sorted = (): string[] =>
+      self
+        .journal()
+        .map((line) => line.name as string)
+        .sort();
+    assert.deepEqual(sorted(), [names[0], names[2]]);
+    if (!journaled) writeFileSync(journal, '');
+    for (const [index, name] of names.entries()) {
+      writeFileSync(join(self.spool, 'pending', name), texts[index] as Buffer);
+    }
+    writeFileSync(join(self.spool, 'processing', 'batch'), `deaths=0\n${names.join('\n')}\n`);
+    assert.equal((await self.run('queue-worker', ['--once'])).code, 0);
+    assert.deepEqual(sorted(), [names[0], names[2]]);
+    assert.deepEqual([self.names('pending'), self.names('failed')], [[], []]);
+  }
+  assert.deepEqual(self.rows('SELECT a FROM t'), [{ a: 'first' }]);
+});

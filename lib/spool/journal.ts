@@ -35,6 +35,16 @@ export interface JournalLine {
   readonly appliedAt: string;
 }
 
+/** What recovery wants to know of a line. */
+export interface RecentLine {
+  readonly name: string;
+  readonly key: string;
+  /** The entry's `db`, if it has one. */
+  readonly db?: string;
+  /** The line's beginning is not in what was read, so `db` is not known. */
+  readonly isCut?: true;
+}
+
 export class Journal {
   readonly #spool: Spool;
   #fd: number | undefined;
@@ -69,14 +79,13 @@ export class Journal {
     }
   }
 
-  /** Names among `names` that stand in the last few megabytes of the journal. */
-  recent(names: ReadonlySet<string>): Set<string> {
-    const found = new Set<string>();
-    for (const line of readTail(this.#spool)) {
-      const name = endOfLine(line)?.name;
-      if (name !== undefined && names.has(name)) found.add(name);
-    }
-    return found;
+  /** Lines in the last few megabytes of the journal that have one of these names or keys, oldest first. */
+  recent(names: ReadonlySet<string>, keys: ReadonlySet<string> = new Set()): RecentLine[] {
+    return readTail(this.#spool).flatMap((text) => {
+      const end = endOfLine(text);
+      if (!end || !(names.has(end.name) || keys.has(end.key))) return [];
+      return [{ name: end.name, key: end.key, ...headOf(text) }];
+    });
   }
 
   close(): void {
@@ -169,6 +178,16 @@ export function endOfLine(line: string): Omit<JournalLine, 'text'> | undefined {
   if (!name) return undefined;
   const key = line.slice(start + name[0].length - 1, line.length - end[0].length + 1);
   return { name: name[1] as string, key: JSON.parse(key) as string, appliedAt: end[1] as string };
+}
+
+/** An entry larger than what is read has its beginning outside of it. */
+function headOf(text: string): Pick<RecentLine, 'db' | 'isCut'> {
+  try {
+    const { db } = JSON.parse(text) as { db?: unknown };
+    return typeof db === 'string' ? { db } : {};
+  } catch {
+    return { isCut: true };
+  }
 }
 
 /** A newline where a direct writer was cut short in its line: what follows must not be glued to it. */

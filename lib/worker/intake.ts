@@ -87,7 +87,7 @@ function itemOf(context: IntakeContext, name: string, text: string): Intake {
   const { values } = entry;
   const fault = values === undefined ? undefined : loadValues(context.spool, name, entry);
   if (fault !== undefined) return { kind: 'fault', message: fault };
-  const target = entry.db ? databasePath(entry.db, context.config.projectRoot) : context.config.database;
+  const target = targetOf(context.config, entry.db);
   const whole = values ? serializeEntry(entry) : text;
   // It could be applied, but not be put back or into failed/, where its error has to fit in as well.
   if (values && Buffer.byteLength(whole) > MAX_ENTRY_BYTES - ERROR_BYTES) {
@@ -95,6 +95,11 @@ function itemOf(context: IntakeContext, name: string, text: string): Intake {
   }
   const key = ledgerKey(context.identity, name, entry);
   return { kind: 'item', item: { name, entry, text: whole, values: values ?? [], key, target } };
+}
+
+/** The database that an entry's `db` names, or does not name. */
+export function targetOf(config: Config, db: string | undefined): string {
+  return db ? databasePath(db, config.projectRoot) : config.database;
 }
 
 function bad(message: string): Intake {

@@ -21,7 +21,7 @@ import { removeValues } from '../spool/values.ts';
 import type { WorkerSummary } from './batch.ts';
 import { type IntakeContext, type Item, takeIn } from './intake.ts';
 import type { Log } from './log.ts';
-import { journalLine } from './settle.ts';
+import { journalLine, withoutLine } from './settle.ts';
 
 const MAX_DEATHS = 3;
 /** A producer's file is in .tmp for milliseconds. */
@@ -183,8 +183,8 @@ function finishApplied(
   kept: string | undefined,
 ): void {
   if (applied.size === 0) return;
-  const journaled = context.journal.recent(applied);
-  const missing = items.filter((item) => applied.has(item.name) && !journaled.has(item.name));
+  const done = items.filter((item) => applied.has(item.name));
+  const missing = withoutLine(context, done);
   const now = new Date().toISOString();
   context.journal.append(missing.map((item) => journalLine(item, now)));
   for (const { name, values } of items) {

@@ -16,7 +16,7 @@ import { countApplied, countFailed, type Stats } from '../spool/stats.ts';
 import type { Result } from './apply.ts';
 import { jitter } from './backoff.ts';
 import type { WorkerSummary } from './batch.ts';
-import type { Item } from './intake.ts';
+import { type Item, targetOf } from './intake.ts';
 import type { Log } from './log.ts';
 import type { Suspicion } from './recover.ts';
 
@@ -71,11 +71,8 @@ export function journalLine(item: Item, appliedAt: string): JournalLine {
   return { text: item.text, name: item.name, key: item.key, appliedAt };
 }
 
-function journalApplied(
-  { journal, suspicion }: SettleContext,
-  results: readonly Result[],
-  appliedAt: string,
-): void {
+function journalApplied(context: SettleContext, results: readonly Result[], appliedAt: string): void {
+  const { journal, suspicion } = context;
   const applied = results.filter(({ outcome }) => outcome.kind !== 'duplicate' && isCommitted(outcome));
   // A key that the caller did not choose, or a suspect's, is found in the ledger when a crash came between COMMIT and
   // unlink and recovery did not see to it: then the journal line may be lost too.
@@ -83,10 +80,44 @@ function journalApplied(
     ({ outcome, item }) =>
       outcome.kind === 'duplicate' && (item.entry.id === undefined || suspicion.suspects.has(item.name)),
   );
-  const known =
-    repeated.length > 0 ? journal.recent(new Set(repeated.map((result) => result.item.name))) : undefined;
-  const missing = repeated.filter((result) => !known?.has(result.item.name));
-  journal.append([...missing, ...applied].map((result) => journalLine(result.item, appliedAt)));
+  const ours = new Set(applied.map(({ item }) => keyAtTarget(item)));
+  const missing = withoutLine(
+    context,
+    repeated.map(({ item }) => item).filter((item) => !ours.has(keyAtTarget(item))),
+  );
+  const items = [...missing, ...applied.map(({ item }) => item)];
+  journal.append(items.map((item) => journalLine(item, appliedAt)));
+}
+
+/**
+ * Of items whose keys are in the ledger, in the order of applying, those that the journal has no line of. Of several
+ * with one key, which its callers chose, one was applied: the journal has that one, or the first of these is it.
+ */
+export function withoutLine(
+  { journal, config }: Pick<SettleContext, 'journal' | 'config'>,
+  items: readonly Item[],
+): Item[] {
+  if (items.length === 0) return [];
+  const chosen = items.filter(({ entry }) => entry.id !== undefined);
+  const lines = journal.recent(new Set(items.map(({ name }) => name)), new Set(chosen.map(({ key }) => key)));
+  const names = new Set(lines.map(({ name }) => name));
+  const keys = new Set(
+    lines
+      .filter(({ isCut }) => !isCut)
+      .map(({ key, db }) => keyAtTarget({ key, target: targetOf(config, db) })),
+  );
+  return items.filter((item) => {
+    if (names.has(item.name)) return false;
+    const key = keyAtTarget(item);
+    if (keys.has(key)) return false;
+    keys.add(key);
+    return true;
+  });
+}
+
+/** Each database has a ledger of its own. */
+function keyAtTarget({ key, target }: Pick<Item, 'key' | 'target'>): string {
+  return JSON.stringify([target, key]);
 }
 
 function settleFailure(
