@@ -40,15 +40,16 @@ export interface WorkerSummary {
   applied: number;
   duplicates: number;
   failed: number;
-  /** With `once`: why a database could not be used, when that ended the run. */
-  outage?: string;
+  /** With `once`: why a database could not be used, for all or for one that is still there. */
+  outage?: string | undefined;
 }
 
 export interface Work {
   readonly spool: Spool;
   readonly config: Config;
   readonly log: Log;
-  readonly identity: string;
+  /** Of the spool; '' before the first recovery. */
+  identity: string;
   readonly journal: Journal;
   readonly stats: Stats;
   readonly targets: Targets;
@@ -60,6 +61,8 @@ export interface Work {
   readonly values: Map<string, readonly string[]>;
   /** Names whose transaction is committed and that have not left pending/ yet. */
   readonly committed: Set<string>;
+  /** Of entries that wait because the database has no room for them alone: what it said. */
+  readonly tooLarge: Map<string, string>;
   suspicion: Suspicion;
   watch: Watch | undefined;
   /** Only while a large backlog is drained. */
@@ -201,6 +204,7 @@ function takesWrites(work: Work, sink: Sink): boolean {
 function settleCulprit(work: Work, culprit: Item, outage: SinkOutage): void {
   if (NOT_ITS_CHOICE.test(outage.reason)) {
     work.log('warn', `${culprit.name} waits: ${outage.message}`);
+    work.tooLarge.set(culprit.name, outage.message);
     work.backlog.putOffFor(culprit.name, CULPRIT_PAUSE_MS);
   } else {
     settleAll(work, [failure(culprit, outage.reason, outage.message, true)]);
@@ -236,6 +240,7 @@ function putBack(work: Work, items: readonly Item[]): void {
 export function gone(work: Work, name: string): void {
   work.backlog.forget(name);
   work.committed.delete(name);
+  work.tooLarge.delete(name);
   const values = work.values.get(name);
   if (values) {
     removeValues(work.spool, name, values);

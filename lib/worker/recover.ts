@@ -72,7 +72,10 @@ export function recoverBatch(context: RecoveryContext): Suspicion {
     ({ name }) => !applied.has(name) && !undecided.has(name) && name !== manifest.stopped,
   );
   const suspicion = suspect(context, manifest, left, undecided);
-  context.log('info', `recovered: ${applied.size} entries were applied, ${left.length} were not`);
+  // A spool that can't be written is recovered with every try.
+  if (items.length > 0) {
+    context.log('info', `recovered: ${applied.size} entries were applied, ${left.length} were not`);
+  }
   removeManifest(context.spool);
   return suspicion;
 }

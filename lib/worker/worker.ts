@@ -67,7 +67,7 @@ export class Worker {
   #notedText = '';
   #notedFloor = 0;
 
-  /** @throws QueueError SPOOL_UNSAFE or SPOOL_UNWRITABLE, system errors when the journal can't be opened. */
+  /** @throws QueueError SPOOL_UNSAFE or SPOOL_UNWRITABLE. */
   constructor(options: WorkerOptions) {
     const { spool, config, log } = options;
     ensureSpool(spool);
@@ -79,14 +79,15 @@ export class Worker {
       config,
       log,
       stats,
-      identity: spoolIdentity(spool),
-      journal: Journal.open(spool),
+      identity: '',
+      journal: new Journal(spool),
       targets: new Targets(config, stats, log),
       backlog: new Backlog(spool, config),
       summary: { applied: 0, duplicates: 0, failed: 0 },
       unfinished: new Set(),
       values: new Map(),
       committed: new Set(),
+      tooLarge: new Map(),
       suspicion: NO_SUSPICION,
       watch: undefined,
       files: undefined,
@@ -174,7 +175,10 @@ export class Worker {
   }
 
   #recover(): void {
-    const { targets } = this.#work;
+    const { spool, journal, targets } = this.#work;
+    // Here and not at the start: on a full disk either may fail, and is then tried again.
+    this.#work.identity = spoolIdentity(spool);
+    journal.open();
     this.#work.suspicion = recoverBatch({
       ...this.#work,
       isRestart: !this.#hasRecovered,
@@ -185,9 +189,10 @@ export class Worker {
   }
 
   #isDrained(): boolean {
-    const { unfinished, targets, backlog, stats, config, summary } = this.#work;
+    const { unfinished, targets, backlog, stats, config, summary, tooLarge } = this.#work;
     // One that is not known any more has left pending/ while nobody looked.
     if ([...unfinished].some((name) => backlog.has(name))) return false;
+    summary.outage = [...tooLarge.values()][0];
     if (targets.parked === 0) return backlog.list() === 0;
     const [outage] = Object.values(stats.outages);
     if (!outage || Date.now() - Date.parse(outage.since) < config.busyTimeout) return false;
@@ -237,7 +242,7 @@ export class Worker {
     journal.close();
     try {
       await this.#dismiss();
-      this.#note(0);
+      this.#tryToNote(0);
       await this.#goodbye();
     } catch (error) {
       // The spool may have been removed under us, which is a reason to leave, not to crash.
