@@ -21,7 +21,7 @@ import type { Backlog } from './backlog.ts';
 import type { FilesThread } from './files-thread.ts';
 import { type Item, takeIn } from './intake.ts';
 import type { Log } from './log.ts';
-import { NO_SUSPICION, type Suspicion } from './recover.ts';
+import { decide, NO_SUSPICION, type Suspicion } from './recover.ts';
 import { isCommitted, settle } from './settle.ts';
 import type { Targets } from './targets.ts';
 import type { Watch } from './watchdog.ts';
@@ -124,17 +124,19 @@ export function buryOddNames(work: Work): void {
 export function applyBatch(work: Work, items: readonly Item[]): void {
   const byTarget = Map.groupBy(items, (item) => item.target);
   const ordered = [...byTarget.values()].flat();
-  const { suspects, deaths } = work.suspicion;
+  const { suspects, undecided, deaths } = work.suspicion;
   const isTheSuspect = ordered.length === 1 && suspects.has(ordered[0]?.name as string);
   writeManifest(work.spool, {
     deaths: isTheSuspect ? deaths : 0,
     // Those in hand first: the watchdog counts lines.
-    names: [...ordered.map((item) => item.name), ...(work.files?.leaving ?? [])],
+    names: [...new Set([...ordered.map((item) => item.name), ...(work.files?.leaving ?? []), ...undecided])],
     suspects: [...suspects],
   });
   const positions = new Map(ordered.map((item, index) => [item.name, index]));
   for (const [target, own] of byTarget) applyTo(work, target, own, positions);
-  if (!work.files?.leaving.size) removeManifest(work.spool);
+  if (work.files?.leaving.size) return;
+  if (undecided.size === 0) removeManifest(work.spool);
+  else writeManifest(work.spool, { deaths: 0, names: [...undecided], suspects: [...suspects] });
 }
 
 function applyTo(
@@ -153,7 +155,14 @@ function applyTo(
       items.map((item) => failure(item, 'BAD_TARGET', messageOf(error), false)),
     );
   }
-  const { consumed, outage, culprit } = applyItems(sink, items, {
+  let fresh: readonly Item[];
+  try {
+    fresh = withoutApplied(work, target, sink, items);
+  } catch (error) {
+    if (error instanceof SinkOutage) return park(work, target, error, items);
+    throw error;
+  }
+  const { consumed, outage, culprit } = applyItems(sink, fresh, {
     enter: (item) => work.watch?.enter(positions.get(item.name) ?? 0),
     leave: () => work.watch?.leave(),
     settle: (results) => {
@@ -162,7 +171,7 @@ function applyTo(
       settleAll(work, results);
     },
   });
-  const left = items.slice(consumed);
+  const left = fresh.slice(consumed);
   if (!outage) return putBack(work, left);
   if (!culprit || !takesWrites(work, sink)) return park(work, target, outage, left);
   putBack(
@@ -170,6 +179,15 @@ function applyTo(
     left.filter((item) => item !== culprit),
   );
   settleCulprit(work, culprit, outage);
+}
+
+/** Before a database takes anything, it is asked for what recovery could not: the journal is to have its order. */
+function withoutApplied(work: Work, target: string, sink: Sink, items: readonly Item[]): readonly Item[] {
+  const { undecided } = work.suspicion;
+  if (undecided.size === 0) return items;
+  const applied = decide(work, undecided, target, sink);
+  for (const name of applied) gone(work, name);
+  return items.filter((item) => !applied.has(item.name));
 }
 
 /** The database is down: its entries wait, read once, until it is back. */
@@ -246,7 +264,8 @@ export function gone(work: Work, name: string): void {
     removeValues(work.spool, name, values);
     work.values.delete(name);
   }
-  const { suspects } = work.suspicion;
+  const { suspects, undecided } = work.suspicion;
+  undecided.delete(name);
   if (suspects.delete(name) && suspects.size === 0) work.suspicion = NO_SUSPICION;
 }
 

@@ -163,7 +163,7 @@ export class Worker {
 
   /** Everything is in hand of no one: the last manifest may go. */
   async #dismiss(): Promise<void> {
-    const { files, spool } = this.#work;
+    const { files, spool, suspicion } = this.#work;
     if (!files) return;
     while (files.leaving.size > 0) {
       await files.report();
@@ -171,7 +171,7 @@ export class Worker {
     }
     await files.end();
     this.#work.files = undefined;
-    removeManifest(spool);
+    if (suspicion.undecided.size === 0) removeManifest(spool);
   }
 
   #recover(): void {
