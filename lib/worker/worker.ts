@@ -63,6 +63,7 @@ export class Worker {
   #stopping = false;
   /** Faults of the spool in a row. */
   #faults = 0;
+  #faultySince = 0;
   #notedAt = Number.NEGATIVE_INFINITY;
   #notedText = '';
   #notedFloor = 0;
@@ -194,9 +195,8 @@ export class Worker {
     if ([...unfinished].some((name) => backlog.has(name))) return false;
     summary.outage = [...tooLarge.values()][0];
     if (targets.parked === 0) return backlog.list() === 0;
-    const [outage] = Object.values(stats.outages);
-    if (!outage || Date.now() - Date.parse(outage.since) < config.busyTimeout) return false;
-    summary.outage = outage.message;
+    if (targets.longestOutage() < config.busyTimeout) return false;
+    summary.outage = Object.values(stats.outages)[0]?.message;
     return true;
   }
 
@@ -285,10 +285,10 @@ export class Worker {
     this.#work.values.clear();
     targets.forgetParked();
     if (this.#faults === 0) log('error', messageOf(error));
+    if (this.#faults === 0) this.#faultySince = performance.now();
     stats.outages.spool ??= { message: messageOf(error), since: new Date().toISOString() };
-    const { message, since } = stats.outages.spool;
-    if (this.#options.once && Date.now() - Date.parse(since) >= config.busyTimeout) {
-      summary.outage = message;
+    if (this.#options.once && performance.now() - this.#faultySince >= config.busyTimeout) {
+      summary.outage = stats.outages.spool.message;
       this.#stopping = true;
     }
     this.#tryToNote();
