@@ -337,6 +337,12 @@ for (const [what, left] of Object.entries({ bytes: { bytes: 0 }, files: { inodes
             const looked = stateOf(pid);
             await waitFor('some tries', () => stateOf(pid).switches > looked.switches + 30);
             assert.deepEqual([stage.names('pending'), stage.names('failed')], [names, []]);
+            // worker.pid could not be written, so nobody can see a worker.
+            const status = await disk.run('queue-status', ['--json'], { env });
+            assert.match(
+              (JSON.parse(status.stdout) as { message: string }).message,
+              /6 waiting, .* disk .* full/,
+            );
             disk.free();
             await waitFor('pending/ to be empty', () => stage.names('pending').length === 0);
             await waitFor('worker.pid', () => existsSync(join(spool, 'worker.pid')));

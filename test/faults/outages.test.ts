@@ -124,7 +124,7 @@ test('outages of every kind, while producers write and the worker is stopped or 
     const self = await atWork(t);
     const names = ['a', 'b', 'c'];
     const producers = names.map((name) => producer(self, name));
-    const rounds = FULL ? 10 : 1;
+    const rounds = FULL ? 3 : 1;
     let kills = 0;
     let slowest = 0;
     const kinds = Array.from({ length: rounds }, () => random.shuffle(Object.keys(OUTAGES))).flat();
