@@ -14,18 +14,14 @@ setTimeout(() => {
 }, workerData.ms);
 `;
 
-/**
- * Runs `work`, which may write to the database in this process. Only where the queue is bypassed is a thread
- * started: with it, an unexpected direct write (a full spool) is bounded by the hook's own timeout.
- */
-export function guardDirectWrites<T>(config: Config, work: () => T): T {
-  if (config.useQueue) return work();
+/** Runs `work`, which writes to the database in this process; when it takes too long the process ends. */
+export function guardDirectWrites(config: Config, work: () => void): void {
   const ms = config.statementTimeout + config.busyTimeout;
   const message = `queue-write: the statement ran longer than SQLITE_TIMEOUT (${config.statementTimeout} ms): it was stopped and undone\n`;
   const thread = new Thread(SCRIPT, { eval: true, workerData: { ms, message } });
   thread.unref();
   try {
-    return work();
+    work();
   } finally {
     void thread.terminate();
   }

@@ -43,8 +43,8 @@ void runCommand({
   help,
   async run(args) {
     const { request, wait, print } = readWriteArguments(args);
-    const queue = openQueue();
-    const result = guardDirectWrites(queue.config, () => queue.enqueue(request));
+    const queue = openQueue(process.env, guardDirectWrites);
+    const result = queue.enqueue(request);
     if (result.warning) {
       process.stderr.write(`queue-write: ${result.warning.message}; written to the database directly\n`);
       if (result.warning.hint) process.stderr.write(`  ${result.warning.hint}\n`);

@@ -5,7 +5,7 @@
  * files, so that a million waiting entries cost one listing. Numbers come from files that a running worker keeps
  * writing (the counters at most once a second), so that they may be apart by what happened in between.
  */
-import { lstatSync, statSync } from 'node:fs';
+import { lstatSync, statfsSync, statSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { Config } from '../config.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
@@ -159,6 +159,10 @@ function judge({
     const what = outage.target === 'spool' ? 'for the spool' : 'for the database';
     return { state: 'waiting', message: `${what} since ${outage.since}: ${outage.message}; nothing is lost` };
   }
+  // A worker that can't write there can't say so in stats.json, nor perhaps that it is there.
+  const isFull = waiting > 0 && isDiskFull(spool);
+  if (worker && isFull)
+    return { state: 'waiting', message: 'for the spool: its disk is full; nothing is lost' };
   if (worker) return { state: 'running', message: waiting === 0 ? 'nothing to do' : `${waiting} waiting` };
   if (presence && isSameProcess(presence)) {
     const age = Math.round(Date.now() / 1000 - presence.heartbeat);
@@ -170,7 +174,14 @@ function judge({
   if (waiting === 0) return { state: 'idle', message: 'no worker, nothing to do; the next write starts one' };
   if (wasJustStarted(spool))
     return { state: 'starting', message: `${waiting} waiting, a worker was just started` };
-  return { state: 'stalled', message: `${waiting} waiting and no worker: queue-worker start` };
+  const why = isFull ? `, and the disk of the spool is full: free some space, then` : ' and no worker:';
+  return { state: 'stalled', message: `${waiting} waiting${why} queue-worker start` };
+}
+
+/** Of bytes, or of files where the file system counts these. */
+function isDiskFull(spool: Spool): boolean {
+  const { bavail, files, ffree } = statfsSync(spool.base);
+  return bavail === 0 || (files > 0 && ffree === 0);
 }
 
 /** Producers note each start in .tmp/start-N, at most one in 5 s. */

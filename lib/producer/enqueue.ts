@@ -52,6 +52,8 @@ export interface WriteResult {
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
+/** Runs a direct write, as an executable does that is not to hang (cli/guard.ts). */
+type Guard = (config: Config, work: () => void) => void;
 
 /** A spool and the configuration it is used with. */
 export interface Queue {
@@ -64,8 +66,9 @@ export interface Queue {
 /**
  * The queue that the environment names; touches nothing.
  * @param env default the process's own; a bad value in it is taken as the default and noted in worker.log.
+ * @param guard around every direct write; by default these take the time they take.
  */
-export function openQueue(env: Env = process.env): Queue {
+export function openQueue(env: Env = process.env, guard: Guard = (_config, work) => work()): Queue {
   const complaints: QueueError[] = [];
   const config = loadConfig(env, (error) => complaints.push(error));
   const spool = spoolAt(config.baseDir);
@@ -79,7 +82,8 @@ export function openQueue(env: Env = process.env): Queue {
     enqueue: (request) => {
       // The worker is to work for this project, wherever this process has gone in the meantime.
       const envOfWorker = () => ({ ...env, CLAUDE_PROJECT_DIR: config.projectRoot });
-      const result = write(config, spool, request, envOfWorker);
+      const direct = (draft: Draft): void => guard(config, () => writeDirect(config, spool, draft));
+      const result = write(config, spool, request, envOfWorker, direct);
       tellLog();
       return result;
     },
@@ -98,11 +102,19 @@ export function enqueue(request: WriteRequest): WriteResult {
   return standard.enqueue(request);
 }
 
-function write(config: Config, spool: Spool, request: WriteRequest, envOfWorker: () => Env): WriteResult {
+type Draft = Omit<Entry, 'seq'>;
+
+function write(
+  config: Config,
+  spool: Spool,
+  request: WriteRequest,
+  envOfWorker: () => Env,
+  direct: (draft: Draft) => void,
+): WriteResult {
   const draft = draftOf(config, request);
   if (!config.useQueue) {
     if (draft.not_before !== undefined) throw needsQueue();
-    writeDirect(config, spool, draft);
+    direct(draft);
     return { name: undefined };
   }
   try {
@@ -113,14 +125,14 @@ function write(config: Config, spool: Spool, request: WriteRequest, envOfWorker:
     return { name };
   } catch (error) {
     if (!(error instanceof QueueError) || draft.not_before !== undefined) throw error;
-    return instead(config, spool, draft, error);
+    return instead(() => direct(draft), error);
   }
 }
 
 /** The spool did not take it: the database may. */
-function instead(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>, reason: QueueError): WriteResult {
+function instead(direct: () => void, reason: QueueError): WriteResult {
   try {
-    writeDirect(config, spool, draft);
+    direct();
   } catch (error) {
     if (!(error instanceof QueueError)) throw error;
     const message = `${reason.message}; and directly: ${messageOf(error)}`;
@@ -129,10 +141,10 @@ function instead(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>, reason
   return { name: undefined, warning: reason };
 }
 
-function draftOf(config: Config, request: WriteRequest): Omit<Entry, 'seq'> {
+function draftOf(config: Config, request: WriteRequest): Draft {
   const explicit = config.databaseIsExplicit && !isUrl(config.database) ? config.database : undefined;
   const db = request.db === undefined ? explicit : databasePath(request.db, config.projectRoot);
-  const draft: Omit<Entry, 'seq'> = {
+  const draft: Draft = {
     priority: request.priority ?? DEFAULT_PRIORITY,
     operation: request.operation ?? DEFAULT_OPERATION,
     sql: request.sql,

@@ -36,6 +36,8 @@ export class Connection {
   readonly rollbackTo: Prepared;
   readonly #path: string;
   readonly #identity: string;
+  /** Of the WAL and its index. */
+  #companions: string | undefined;
 
   /** @throws SinkOutage when the database can't be used now. */
   constructor(path: string, options: SinkOptions) {
@@ -55,6 +57,7 @@ export class Connection {
       // Replaced while it was opened: which of the two we hold is anyone's guess.
       if (this.#identity !== before)
         throw new SinkOutage(path, 'SQLITE_CANTOPEN', 'the file was just replaced');
+      this.#companions = this.#companionsNow();
       this.begin = this.db.prepare('BEGIN IMMEDIATE');
       this.commit = this.db.prepare('COMMIT');
       this.savepoint = this.db.prepare(`SAVEPOINT ${SAVEPOINT}`);
@@ -82,9 +85,21 @@ export class Connection {
     this.ledger?.create();
   }
 
-  /** True when the path leads to another file than the one that is open, or to none. */
+  /**
+   * True when the path leads to another file than the one that is open, or to none; or when its WAL or the index of
+   * that was removed or replaced: nobody else would see what we write, and closing brings ours into the file.
+   */
   changed(): boolean {
-    return identityOf(this.#path) !== this.#identity;
+    if (identityOf(this.#path) !== this.#identity) return true;
+    const companions = this.#companionsNow();
+    this.#companions ??= companions;
+    return companions !== this.#companions;
+  }
+
+  /** undefined until both are there: SQLite makes them when it needs them. */
+  #companionsNow(): string | undefined {
+    const [wal, index] = [identityOf(`${this.#path}-wal`), identityOf(`${this.#path}-shm`)];
+    return this.#companions === undefined && (wal === '' || index === '') ? undefined : `${wal} ${index}`;
   }
 
   close(): void {

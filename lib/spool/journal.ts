@@ -49,15 +49,21 @@ export class Journal {
   readonly #spool: Spool;
   #fd: number | undefined;
 
-  private constructor(spool: Spool) {
+  /** Touches nothing. */
+  constructor(spool: Spool) {
     this.#spool = spool;
   }
 
   /** Opens the newest journal file for appending and cuts off a torn last line. Only the worker may call this. */
   static open(spool: Spool): Journal {
     const journal = new Journal(spool);
-    journal.#openFile();
+    journal.open();
     return journal;
+  }
+
+  /** The same, unless it is open; throws system errors. */
+  open(): void {
+    if (this.#fd === undefined) this.#openFile();
   }
 
   /**

@@ -21,7 +21,7 @@ import type { Backlog } from './backlog.ts';
 import type { FilesThread } from './files-thread.ts';
 import { type Item, takeIn } from './intake.ts';
 import type { Log } from './log.ts';
-import { NO_SUSPICION, type Suspicion } from './recover.ts';
+import { decide, NO_SUSPICION, type Suspicion } from './recover.ts';
 import { isCommitted, settle } from './settle.ts';
 import type { Targets } from './targets.ts';
 import type { Watch } from './watchdog.ts';
@@ -40,15 +40,16 @@ export interface WorkerSummary {
   applied: number;
   duplicates: number;
   failed: number;
-  /** With `once`: why a database could not be used, when that ended the run. */
-  outage?: string;
+  /** With `once`: why a database could not be used, for all or for one that is still there. */
+  outage?: string | undefined;
 }
 
 export interface Work {
   readonly spool: Spool;
   readonly config: Config;
   readonly log: Log;
-  readonly identity: string;
+  /** Of the spool; '' before the first recovery. */
+  identity: string;
   readonly journal: Journal;
   readonly stats: Stats;
   readonly targets: Targets;
@@ -60,6 +61,8 @@ export interface Work {
   readonly values: Map<string, readonly string[]>;
   /** Names whose transaction is committed and that have not left pending/ yet. */
   readonly committed: Set<string>;
+  /** Of entries that wait because the database has no room for them alone: what it said. */
+  readonly tooLarge: Map<string, string>;
   suspicion: Suspicion;
   watch: Watch | undefined;
   /** Only while a large backlog is drained. */
@@ -121,17 +124,19 @@ export function buryOddNames(work: Work): void {
 export function applyBatch(work: Work, items: readonly Item[]): void {
   const byTarget = Map.groupBy(items, (item) => item.target);
   const ordered = [...byTarget.values()].flat();
-  const { suspects, deaths } = work.suspicion;
+  const { suspects, undecided, deaths } = work.suspicion;
   const isTheSuspect = ordered.length === 1 && suspects.has(ordered[0]?.name as string);
   writeManifest(work.spool, {
     deaths: isTheSuspect ? deaths : 0,
     // Those in hand first: the watchdog counts lines.
-    names: [...ordered.map((item) => item.name), ...(work.files?.leaving ?? [])],
+    names: [...new Set([...ordered.map((item) => item.name), ...(work.files?.leaving ?? []), ...undecided])],
     suspects: [...suspects],
   });
   const positions = new Map(ordered.map((item, index) => [item.name, index]));
   for (const [target, own] of byTarget) applyTo(work, target, own, positions);
-  if (!work.files?.leaving.size) removeManifest(work.spool);
+  if (work.files?.leaving.size) return;
+  if (undecided.size === 0) removeManifest(work.spool);
+  else writeManifest(work.spool, { deaths: 0, names: [...undecided], suspects: [...suspects] });
 }
 
 function applyTo(
@@ -150,7 +155,14 @@ function applyTo(
       items.map((item) => failure(item, 'BAD_TARGET', messageOf(error), false)),
     );
   }
-  const { consumed, outage, culprit } = applyItems(sink, items, {
+  let fresh: readonly Item[];
+  try {
+    fresh = withoutApplied(work, target, sink, items);
+  } catch (error) {
+    if (error instanceof SinkOutage) return park(work, target, error, items);
+    throw error;
+  }
+  const { consumed, outage, culprit } = applyItems(sink, fresh, {
     enter: (item) => work.watch?.enter(positions.get(item.name) ?? 0),
     leave: () => work.watch?.leave(),
     settle: (results) => {
@@ -159,7 +171,7 @@ function applyTo(
       settleAll(work, results);
     },
   });
-  const left = items.slice(consumed);
+  const left = fresh.slice(consumed);
   if (!outage) return putBack(work, left);
   if (!culprit || !takesWrites(work, sink)) return park(work, target, outage, left);
   putBack(
@@ -167,6 +179,15 @@ function applyTo(
     left.filter((item) => item !== culprit),
   );
   settleCulprit(work, culprit, outage);
+}
+
+/** Before a database takes anything, it is asked for what recovery could not: the journal is to have its order. */
+function withoutApplied(work: Work, target: string, sink: Sink, items: readonly Item[]): readonly Item[] {
+  const { undecided } = work.suspicion;
+  if (undecided.size === 0) return items;
+  const applied = decide(work, undecided, target, sink);
+  for (const name of applied) gone(work, name);
+  return items.filter((item) => !applied.has(item.name));
 }
 
 /** The database is down: its entries wait, read once, until it is back. */
@@ -201,6 +222,7 @@ function takesWrites(work: Work, sink: Sink): boolean {
 function settleCulprit(work: Work, culprit: Item, outage: SinkOutage): void {
   if (NOT_ITS_CHOICE.test(outage.reason)) {
     work.log('warn', `${culprit.name} waits: ${outage.message}`);
+    work.tooLarge.set(culprit.name, outage.message);
     work.backlog.putOffFor(culprit.name, CULPRIT_PAUSE_MS);
   } else {
     settleAll(work, [failure(culprit, outage.reason, outage.message, true)]);
@@ -236,12 +258,14 @@ function putBack(work: Work, items: readonly Item[]): void {
 export function gone(work: Work, name: string): void {
   work.backlog.forget(name);
   work.committed.delete(name);
+  work.tooLarge.delete(name);
   const values = work.values.get(name);
   if (values) {
     removeValues(work.spool, name, values);
     work.values.delete(name);
   }
-  const { suspects } = work.suspicion;
+  const { suspects, undecided } = work.suspicion;
+  undecided.delete(name);
   if (suspects.delete(name) && suspects.size === 0) work.suspicion = NO_SUSPICION;
 }
 

@@ -30,6 +30,8 @@ export class WorkerLock {
       createFile(spool.lock);
       const database = new (loadDriver(spool.lock))(spool.lock, { timeout: 0 });
       try {
+        // Nothing is ever written to it, but SQLite would begin a journal file, and on a full disk it could not.
+        database.pragma('journal_mode = MEMORY');
         database.exec('BEGIN EXCLUSIVE');
         const inode = inodeOf(spool.lock);
         held.add(inode);

@@ -14,7 +14,13 @@ import { buryEntry, buryFile } from '../spool/deadletter.ts';
 import { type EntryError, isEntryName } from '../spool/entry.ts';
 import type { Journal } from '../spool/journal.ts';
 import type { Spool } from '../spool/layout.ts';
-import { type Manifest, orphanNames, readManifest, removeManifest } from '../spool/manifest.ts';
+import {
+  type Manifest,
+  orphanNames,
+  readManifest,
+  removeManifest,
+  writeManifest,
+} from '../spool/manifest.ts';
 import { moveNew, unlinkIfThere } from '../spool/publish.ts';
 import { countFailed, type Stats } from '../spool/stats.ts';
 import { removeValues } from '../spool/values.ts';
@@ -30,29 +36,39 @@ const STALE_TEMPORARY_MS = 10 * 60 * 1000;
 export interface Suspicion {
   /** Names in hand at a worker's death and not settled since. */
   readonly suspects: Set<string>;
+  /** Of those, the ones whose database could not be asked; it is before anything else is applied to it. */
+  readonly undecided: Set<string>;
   /** Deaths with the one entry in hand alone. */
   readonly deaths: number;
   /** The most entries in one batch while there are suspects. */
   readonly limit: number;
 }
 
-export const NO_SUSPICION: Suspicion = { suspects: new Set(), deaths: 0, limit: Number.POSITIVE_INFINITY };
+export const NO_SUSPICION: Suspicion = {
+  suspects: new Set(),
+  undecided: new Set(),
+  deaths: 0,
+  limit: Number.POSITIVE_INFINITY,
+};
 
-export interface RecoveryContext extends IntakeContext {
+interface SettlingContext extends IntakeContext {
+  readonly journal: Journal;
+  readonly stats: Stats;
+}
+
+export interface RecoveryContext extends SettlingContext {
   /** Names whose transaction this process has committed; without a ledger only it knows. */
   readonly committed: ReadonlySet<string>;
   /** The first recovery of a process follows a death of the last one; a later one follows a fault of the spool. */
   readonly isRestart: boolean;
   readonly summary: WorkerSummary;
-  readonly journal: Journal;
-  readonly stats: Stats;
   readonly log: Log;
   readonly sinkFor: (target: string) => Sink;
 }
 
 /**
- * Settles the manifest that was left behind. Entries whose database can't be asked now are left where they are: when
- * they are applied, the ledger decides.
+ * Settles the manifest that was left behind. Entries whose database can't be asked now stay in it, and where they are,
+ * for `decide`.
  */
 export function recoverBatch(context: RecoveryContext): Suspicion {
   const manifest = readManifest(context.spool);
@@ -72,9 +88,36 @@ export function recoverBatch(context: RecoveryContext): Suspicion {
     ({ name }) => !applied.has(name) && !undecided.has(name) && name !== manifest.stopped,
   );
   const suspicion = suspect(context, manifest, left, undecided);
-  context.log('info', `recovered: ${applied.size} entries were applied, ${left.length} were not`);
-  removeManifest(context.spool);
+  // A spool that can't be written is recovered with every try.
+  if (items.length > 0) {
+    context.log('info', `recovered: ${applied.size} entries were applied, ${left.length} were not`);
+  }
+  if (undecided.size === 0) removeManifest(context.spool);
+  else writeManifest(context.spool, { deaths: 0, names: [...undecided], suspects: [...suspicion.suspects] });
   return suspicion;
+}
+
+/**
+ * Settles what recovery left undecided of one database. To be called before that takes anything new: what was applied
+ * first comes first in the journal.
+ * @returns the names that were applied.
+ * @throws SinkOutage, system errors; all stay undecided then.
+ */
+export function decide(
+  context: SettlingContext,
+  undecided: Set<string>,
+  target: string,
+  sink: Sink,
+): Set<string> {
+  const intakes = [...undecided].map((name) => ({ name, intake: takeIn(context, name) }));
+  const items = intakes.flatMap(({ intake }) => (intake.kind === 'item' ? [intake.item] : []));
+  const own = items.filter((item) => item.target === target);
+  const keys = sink.applied(own.map((item) => item.key));
+  const applied = new Set(own.filter((item) => keys.has(item.key)).map((item) => item.name));
+  finishApplied(context, own, applied, undefined);
+  const others = new Set(items.filter((item) => item.target !== target).map((item) => item.name));
+  for (const { name } of intakes) if (!others.has(name)) undecided.delete(name);
+  return applied;
 }
 
 /** Entry files in processing/ go back to pending/; other things there go to failed/. @returns how many. */
@@ -177,7 +220,7 @@ function bury(context: RecoveryContext, { name, entry, values }: Item, error: En
 
 /** All but `kept` leave pending/ here: that one gets a dead letter first. */
 function finishApplied(
-  context: RecoveryContext,
+  context: SettlingContext,
   items: readonly Item[],
   applied: ReadonlySet<string>,
   kept: string | undefined,
@@ -207,13 +250,14 @@ function suspect(
     const message = `the worker died ${deaths} times while this entry was in hand alone`;
     const hint = 'Look at its SQL; queue-failed retry tries it again.';
     bury(context, only, { code: 'POISON', message, at: new Date().toISOString(), hint });
-    return manifest.suspects.length === 0
+    const others = new Set([...manifest.suspects, ...undecided]);
+    return others.size === 0
       ? NO_SUSPICION
-      : { suspects: new Set(manifest.suspects), deaths: 0, limit: 1 };
+      : { suspects: others, undecided: new Set(undecided), deaths: 0, limit: 1 };
   }
   const names = manifest.stopped || !context.isRestart ? [] : left.map((item) => item.name);
   const suspects = new Set([...names, ...undecided, ...manifest.suspects]);
   if (suspects.size === 0) return NO_SUSPICION;
   const doubted = names.length || manifest.suspects.length || Number.POSITIVE_INFINITY;
-  return { suspects, deaths, limit: Math.max(1, Math.floor(doubted / 2)) };
+  return { suspects, undecided: new Set(undecided), deaths, limit: Math.max(1, Math.floor(doubted / 2)) };
 }

@@ -10,6 +10,8 @@ import type { Log } from './log.ts';
 const MAX_BUSY_WAIT_MS = 1000;
 
 interface Outage {
+  /** performance.now() of the first failure. */
+  readonly began: number;
   attempts: number;
   /** performance.now() of the next try. */
   until: number;
@@ -72,6 +74,12 @@ export class Targets {
     return count;
   }
 
+  /** For how many milliseconds the target that is down longest has been; 0 when all work. The wall clock may be set. */
+  longestOutage(): number {
+    const now = performance.now();
+    return Math.max(0, ...[...this.#outages.values()].map((outage) => now - outage.began));
+  }
+
   /** Milliseconds until some target is tried again; infinite when all work. */
   untilNextTry(): number {
     const times = [...this.#outages.values()].map((outage) => outage.until - performance.now());
@@ -97,8 +105,15 @@ export class Targets {
 
   /** The database can't be used now: nothing is lost, nobody's retries are spent. */
   failed(target: string, error: QueueError): void {
-    const outage = this.#outages.get(target) ?? { attempts: 0, until: 0, probing: false, parked: [] };
-    outage.until = performance.now() + backoff(outage.attempts);
+    const now = performance.now();
+    const outage = this.#outages.get(target) ?? {
+      began: now,
+      attempts: 0,
+      until: 0,
+      probing: false,
+      parked: [],
+    };
+    outage.until = now + backoff(outage.attempts);
     outage.attempts += 1;
     outage.probing = false;
     this.#outages.set(target, outage);

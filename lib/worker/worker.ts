@@ -65,11 +65,12 @@ export class Worker {
   #stopping = false;
   /** Faults of the spool in a row. */
   #faults = 0;
+  #faultySince = 0;
   #notedAt = Number.NEGATIVE_INFINITY;
   #notedText = '';
   #notedFloor = 0;
 
-  /** @throws QueueError SPOOL_UNSAFE or SPOOL_UNWRITABLE, system errors when the journal can't be opened. */
+  /** @throws QueueError SPOOL_UNSAFE or SPOOL_UNWRITABLE. */
   constructor(options: WorkerOptions) {
     const { spool, config, log } = options;
     ensureSpool(spool);
@@ -81,14 +82,15 @@ export class Worker {
       config,
       log,
       stats,
-      identity: spoolIdentity(spool),
-      journal: Journal.open(spool),
+      identity: '',
+      journal: new Journal(spool),
       targets: new Targets(config, stats, log),
       backlog: new Backlog(spool, config, options.laneLimit),
       summary: { applied: 0, duplicates: 0, failed: 0 },
       unfinished: new Set(),
       values: new Map(),
       committed: new Set(),
+      tooLarge: new Map(),
       suspicion: NO_SUSPICION,
       watch: undefined,
       files: undefined,
@@ -165,7 +167,7 @@ export class Worker {
 
   /** Everything is in hand of no one: the last manifest may go. */
   async #dismiss(): Promise<void> {
-    const { files, spool } = this.#work;
+    const { files, spool, suspicion } = this.#work;
     if (!files) return;
     while (files.leaving.size > 0) {
       await files.report();
@@ -173,11 +175,14 @@ export class Worker {
     }
     await files.end();
     this.#work.files = undefined;
-    removeManifest(spool);
+    if (suspicion.undecided.size === 0) removeManifest(spool);
   }
 
   #recover(): void {
-    const { targets } = this.#work;
+    const { spool, journal, targets } = this.#work;
+    // Here and not at the start: on a full disk either may fail, and is then tried again.
+    this.#work.identity = spoolIdentity(spool);
+    journal.open();
     this.#work.suspicion = recoverBatch({
       ...this.#work,
       isRestart: !this.#hasRecovered,
@@ -188,13 +193,13 @@ export class Worker {
   }
 
   #isDrained(): boolean {
-    const { unfinished, targets, backlog, stats, config, summary } = this.#work;
+    const { unfinished, targets, backlog, stats, config, summary, tooLarge } = this.#work;
     // One that is not known any more has left pending/ while nobody looked.
     if ([...unfinished].some((name) => backlog.has(name))) return false;
+    summary.outage = [...tooLarge.values()][0];
     if (targets.parked === 0) return backlog.list() === 0;
-    const [outage] = Object.values(stats.outages);
-    if (!outage || Date.now() - Date.parse(outage.since) < config.busyTimeout) return false;
-    summary.outage = outage.message;
+    if (targets.longestOutage() < config.busyTimeout) return false;
+    summary.outage = Object.values(stats.outages)[0]?.message;
     return true;
   }
 
@@ -240,7 +245,7 @@ export class Worker {
     journal.close();
     try {
       await this.#dismiss();
-      this.#note(0);
+      this.#tryToNote(0);
       await this.#goodbye();
     } catch (error) {
       // The spool may have been removed under us, which is a reason to leave, not to crash.
@@ -283,10 +288,10 @@ export class Worker {
     this.#work.values.clear();
     targets.forgetParked();
     if (this.#faults === 0) log('error', messageOf(error));
+    if (this.#faults === 0) this.#faultySince = performance.now();
     stats.outages.spool ??= { message: messageOf(error), since: new Date().toISOString() };
-    const { message, since } = stats.outages.spool;
-    if (this.#options.once && Date.now() - Date.parse(since) >= config.busyTimeout) {
-      summary.outage = message;
+    if (this.#options.once && performance.now() - this.#faultySince >= config.busyTimeout) {
+      summary.outage = stats.outages.spool.message;
       this.#stopping = true;
     }
     this.#tryToNote();

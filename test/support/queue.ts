@@ -22,9 +22,14 @@ export async function write(self: Project, ...args: string[]): Promise<void> {
 /** Has producers believe, for ten minutes or until a worker leaves, that another has just started the worker. */
 export function startNoWorker(self: Project): void {
   ensureSpool(spoolAt(self.spool));
+  noteStarts(join(self.spool, '.tmp'));
+}
+
+/** The notes for that, in a directory .tmp. */
+export function noteStarts(directory: string): void {
   const now = Math.floor(Date.now() / 5000);
   for (let bucket = now; bucket < now + 120; bucket++) {
-    closeSync(openSync(join(self.spool, '.tmp', `start-${bucket}`), 'a', 0o600));
+    closeSync(openSync(join(directory, `start-${bucket}`), 'a', 0o600));
   }
 }
 
