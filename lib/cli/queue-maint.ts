@@ -1,10 +1,13 @@
 /** queue-maint: looks after the database. Each command has a file of its own in maint/. */
 import { isSqlThread, runSqlThread } from '../maintenance/database/sql-thread.ts';
+import { health } from './maint/health.ts';
 import { integrity } from './maint/integrity.ts';
+import { hourly } from './maint/routines.ts';
+import { schedule } from './maint/schedule.ts';
 import type { Verb } from './maint/verb.ts';
 import { runCommand, usage } from './runner.ts';
 
-const verbs: readonly Verb[] = [integrity];
+const verbs: readonly Verb[] = [integrity, health, hourly, schedule];
 
 const help = `Usage: queue-maint COMMAND [OPTIONS]
 
