@@ -4,7 +4,7 @@ import { readStats } from '../../spool/stats.ts';
 import { checkIntegrity } from '../database/integrity.ts';
 import { formatBytes } from '../text.ts';
 import { type Answer, bad, type Check, type Context, measured, ok, skipped } from './check.ts';
-import { accessTo, countPages, withQuiet } from './quiet-database.ts';
+import { accessTo, countPages, type PageCounts, withQuiet } from './quiet-database.ts';
 
 /** Half a second of quick_check, and twice its size in memory; larger ones are for --full. */
 const QUICK_BYTES = 128 * 1024 * 1024;
@@ -45,7 +45,7 @@ export async function checkSoundness(context: Context): Promise<Answer> {
   }
   try {
     const problems =
-      access === 'file' && size <= QUICK_BYTES
+      size <= QUICK_BYTES
         ? withQuiet(database, access, (db) => problemsOf(db.pragma(`${pragmaOf(full)}(${PROBLEMS})`)))
         : await checkIntegrity(path, { quick: !full });
     if (problems.length === 0) return ok(`sound (${pragmaOf(full)})`);
@@ -109,7 +109,14 @@ export const checkWal = inDatabase(({ database }) =>
 
 export const checkFragmentation = inDatabase(({ database }) => {
   if (database.state === 'empty') return measured(0, 'no pages yet', '');
-  const { pages, free, pageSize } = pagesOf(database);
+  let counted: PageCounts;
+  try {
+    counted = pagesOf(database);
+  } catch (error) {
+    // What is the matter with the database is for `integrity` to say.
+    return skipped(`not looked at: ${messageOf(error)}`);
+  }
+  const { pages, free, pageSize } = counted;
   const bytes = free * pageSize;
   const detail = `${free} of ${pages} pages are free (${formatBytes(bytes)})`;
   const percent = Math.round((1000 * free) / Math.max(1, pages)) / 10;
@@ -117,7 +124,7 @@ export const checkFragmentation = inDatabase(({ database }) => {
   return measured(percent, detail, 'Run: queue-maint vacuum');
 });
 
-function pagesOf(database: Context['database']): ReturnType<typeof countPages> {
+function pagesOf(database: Context['database']): PageCounts {
   if (accessTo(database) !== 'sqlite') return countPages(database.path);
   return withQuiet(database, 'sqlite', (db) => {
     const number = (name: string): number => Number(db.pragma(name, { simple: true }));

@@ -37,8 +37,16 @@ export function withQuiet<T>(database: DatabaseHealth, access: 'sqlite' | 'file'
   }
 }
 
-/** The pages and the free ones among them, as the header has them. */
-export function countPages(path: string): { pages: number; free: number; pageSize: number } {
+export interface PageCounts {
+  readonly pages: number;
+  /** Of these, the ones that hold nothing. */
+  readonly free: number;
+  /** Bytes of one. */
+  readonly pageSize: number;
+}
+
+/** As the header has them. */
+export function countPages(path: string): PageCounts {
   const header = Buffer.alloc(100);
   const fd = openSync(path, 'r');
   try {
