@@ -41,6 +41,8 @@ export interface Config {
   readonly exactlyOnce: boolean;
   /** true: entries may ATTACH databases and VACUUM INTO files. */
   readonly allowAttach: boolean;
+  /** QUEUE_THRESHOLDS as it is: queue-maint health reads and checks it (maintenance/health/thresholds.ts). */
+  readonly thresholds: string;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -112,6 +114,7 @@ export function loadConfig(env: Env = process.env, onBadValue?: OnBadValue): Con
     aging: number('QUEUE_AGING'),
     exactlyOnce: boolean('QUEUE_EXACTLY_ONCE'),
     allowAttach: boolean('QUEUE_ALLOW_ATTACH'),
+    thresholds: env.QUEUE_THRESHOLDS ?? '',
   };
 }
 

@@ -4,9 +4,29 @@ export { type ErrorCode, EXIT, QueueError } from './errors.ts';
 export { type CleanupOptions, cleanUp, TASKS, type Task, type TaskReport } from './maintenance/cleanup.ts';
 export type { DatabaseHealth } from './maintenance/database-health.ts';
 export type { Finding } from './maintenance/findings.ts';
+export type { HealthCheck, HealthState } from './maintenance/health/check.ts';
+export { checkHealth, type HealthOptions, type HealthReport } from './maintenance/health/health.ts';
+export { type LastBackup, lastGoodBackup } from './maintenance/health/last-backup.ts';
+export {
+  type CheckName,
+  DEFAULT_THRESHOLDS,
+  type Limits,
+  parseThresholds,
+  type Thresholds,
+  type Unit,
+} from './maintenance/health/thresholds.ts';
 export { type InitReport, initialize } from './maintenance/init.ts';
 export { findLetters, type Letter, readLetter, readLetters } from './maintenance/letters.ts';
 export { discardLetters, type Refusal, type RetryResult, retryLetters } from './maintenance/retry.ts';
+export {
+  type RoutineReport,
+  runRoutine,
+  type Step,
+  type StepReport,
+  type StepResult,
+} from './maintenance/routine.ts';
+export { healthStep, recoverStep, type StepContext } from './maintenance/routine-steps.ts';
+export { SCHEDULERS, type Scheduler, scheduleText, usualScheduler } from './maintenance/schedule/schedule.ts';
 export { type OperationReport, readStatus, type StatusReport } from './maintenance/status.ts';
 export { verifyInstallation } from './maintenance/verify.ts';
 export { enqueue, openQueue, type Queue, type WriteRequest, type WriteResult } from './producer/enqueue.ts';

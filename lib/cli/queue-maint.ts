@@ -1,17 +1,34 @@
 /** queue-maint: looks after the database. Each command has a file of its own in maint/. */
 import { isSqlThread, runSqlThread } from '../maintenance/database/sql-thread.ts';
+
 import { backup } from './maint/backup.ts';
+import { health } from './maint/health.ts';
 import { integrity } from './maint/integrity.ts';
 import { ledger } from './maint/ledger.ts';
 import { list } from './maint/list.ts';
 import { prune } from './maint/prune.ts';
 import { replay } from './maint/replay.ts';
 import { restore } from './maint/restore.ts';
+import { hourly } from './maint/routines.ts';
+import { schedule } from './maint/schedule.ts';
+
 import type { Verb } from './maint/verb.ts';
 import { verify } from './maint/verify.ts';
 import { runCommand, usage } from './runner.ts';
 
-const verbs: readonly Verb[] = [backup, verify, list, prune, restore, replay, ledger, integrity];
+const verbs: readonly Verb[] = [
+  backup,
+  verify,
+  list,
+  prune,
+  restore,
+  replay,
+  ledger,
+  integrity,
+  health,
+  hourly,
+  schedule,
+];
 
 const help = `Usage: queue-maint COMMAND [OPTIONS]
 

@@ -1,9 +1,9 @@
 /**
  * A look at a database that changes nothing: no file is created, no lock is waited for.
  *
- * Without a -wal file nobody has the database open in WAL mode, and its header is read as a plain file: SQLite
- * would create -wal and -shm just to look. With one, SQLite opens it read-only: readers never wait in WAL mode, and a
- * descriptor of our own, once closed, would free the locks of a connection that this process may have.
+ * Without a -wal or a -shm file nobody has the database open in WAL mode, and its header is read as a plain file:
+ * SQLite would create -wal and -shm just to look. With both, SQLite opens it read-only: readers never wait in WAL mode,
+ * and a descriptor of our own, once closed, would free the locks of a connection that this process may have.
  */
 import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { isUrl } from '../config.ts';
@@ -37,10 +37,15 @@ export function lookAtDatabase(path: string): DatabaseHealth {
     if (!stat) return { ...nothing, state: 'missing' };
     const wal = statSync(`${path}-wal`, { throwIfNoEntry: false });
     const sizes = { ...nothing, size: stat.size, walSize: wal?.size ?? 0 };
-    return { ...sizes, ...(wal ? askSqlite(path) : readHeader(path, stat)) };
+    return { ...sizes, ...(wal && isWalIndexThere(path) ? askSqlite(path) : readHeader(path, stat)) };
   } catch (error) {
     return { ...nothing, state: 'faulty', message: messageOf(error) };
   }
+}
+
+/** A -wal without its -shm was copied here, or is left from before a reboot: the next writer takes it in. */
+export function isWalIndexThere(path: string): boolean {
+  return statSync(`${path}-shm`, { throwIfNoEntry: false }) !== undefined;
 }
 
 type Finding = Pick<DatabaseHealth, 'state'> & Partial<DatabaseHealth>;

@@ -21,6 +21,7 @@ import {
 import lockfile from 'proper-lockfile';
 import { codeOf } from '../errors.ts';
 import { FILE_MODE, type Spool } from './layout.ts';
+import { readOwnFile } from './read.ts';
 
 const LOCK_WAIT_MS = 50;
 /** A floor further ahead than this came from a wrong clock and is dropped. */
@@ -76,6 +77,12 @@ export function raiseFloor(spool: Spool, micros: number): void {
   } finally {
     release();
   }
+}
+
+/** The floor as it is now, read without the lock; undefined when there is none, or what stands there is none. */
+export function floorOf(spool: Spool): number | undefined {
+  const text = readOwnFile(spool.seq)?.toString('latin1') ?? '';
+  return /^\d{16}\n?$/.test(text) ? Number(text) : undefined;
 }
 
 /** A number no other write of this process has: the clock's, more than the last. */

@@ -20,6 +20,9 @@ export const COMMON = {
   json: { type: 'boolean', default: false },
 } as const;
 
+/** The exit codes of commands that judge: health and the routines. */
+export const STATE_EXIT = { ok: 0, warning: 1, critical: 2 } as const;
+
 export interface Where {
   readonly config: Config;
   readonly spool: Spool;
@@ -32,14 +35,23 @@ export interface Where {
  * @throws QueueError USAGE when it is no SQLite database; CONFIG.
  */
 export function whereOf(values: { db?: string | undefined }): Where {
-  const config = loadConfig();
-  if (values.db === '') throw usage('--db is empty');
-  const database = values.db === undefined ? config.database : databasePath(values.db, process.cwd());
-  if (isUrl(database)) {
+  const where = anyDatabaseOf(values);
+  if (isUrl(where.database)) {
     throw usage(
       'queue-maint looks after SQLite databases, and this is a URL',
       'Use the tools of that database; entries waiting in the spool are safe meanwhile.',
     );
   }
-  return { config, spool: spoolAt(config.baseDir), database };
+  return where;
+}
+
+/**
+ * The same where a URL will do; the configuration is that of the database.
+ * @throws QueueError USAGE, CONFIG.
+ */
+export function anyDatabaseOf(values: { db?: string | undefined }): Where {
+  const config = loadConfig();
+  if (values.db === '') throw usage('--db is empty');
+  const database = values.db === undefined ? config.database : databasePath(values.db, process.cwd());
+  return { config: { ...config, database }, spool: spoolAt(config.baseDir), database };
 }
