@@ -32,6 +32,8 @@ export interface Config {
     readonly exactlyOnce: boolean;
     /** true: entries may ATTACH databases and VACUUM INTO files. */
     readonly allowAttach: boolean;
+    /** QUEUE_THRESHOLDS as it is: queue-maint health reads and checks it (maintenance/health/thresholds.ts). */
+    readonly thresholds: string;
 }
 type Env = Readonly<Record<string, string | undefined>>;
 type OnBadValue = (error: QueueError) => void;

@@ -13,3 +13,5 @@ export interface DatabaseHealth {
 }
 /** Never throws: whatever is wrong is in the result. */
 export declare function lookAtDatabase(path: string): DatabaseHealth;
+/** A -wal without its -shm was copied here, or is left from before a reboot: the next writer takes it in. */
+export declare function isWalIndexThere(path: string): boolean;

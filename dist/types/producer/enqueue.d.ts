@@ -30,6 +30,8 @@ export interface WriteResult {
     warning?: QueueError;
 }
 type Env = Readonly<Record<string, string | undefined>>;
+/** Runs a direct write, as an executable does that is not to hang (cli/guard.ts). */
+type Guard = (config: Config, work: () => void) => void;
 /** A spool and the configuration it is used with. */
 export interface Queue {
     readonly config: Config;
@@ -40,8 +42,9 @@ export interface Queue {
 /**
  * The queue that the environment names; touches nothing.
  * @param env default the process's own; a bad value in it is taken as the default and noted in worker.log.
+ * @param guard around every direct write; by default these take the time they take.
  */
-export declare function openQueue(env?: Env): Queue;
+export declare function openQueue(env?: Env, guard?: Guard): Queue;
 /**
  * Puts SQL into the queue that the environment named at the first call.
  * @throws QueueError BAD_ENTRY for a bad request; ENTRY_FAILED or DATABASE when the spool could not be used and

@@ -19,7 +19,10 @@ export declare class Connection {
     constructor(path: string, options: SinkOptions);
     /** Starts a write transaction in which the ledger's table exists. */
     start(): void;
-    /** True when the path leads to another file than the one that is open, or to none. */
+    /**
+     * True when the path leads to another file than the one that is open, or to none; or when its WAL or the index of
+     * that was removed or replaced: nobody else would see what we write, and closing brings ours into the file.
+     */
     changed(): boolean;
     close(): void;
 }

@@ -72,5 +72,5 @@ export declare function parseEntryText(text: string, name: string): Entry;
  * @throws QueueError BAD_ENTRY.
  */
 export declare function checkEntry(entry: Entry): void;
-/** @throws QueueError BAD_ENTRY when a string anywhere in `value` holds a lone surrogate. */
+/** @throws QueueError BAD_ENTRY when a string or a key anywhere in `value` holds a lone surrogate. */
 export declare function checkWellFormed(value: unknown, where: string): void;

@@ -7,18 +7,30 @@ export interface JournalLine {
     /** ISO 8601, UTC. */
     readonly appliedAt: string;
 }
+/** What recovery wants to know of a line. */
+export interface RecentLine {
+    readonly name: string;
+    readonly key: string;
+    /** The entry's `db`, if it has one. */
+    readonly db?: string;
+    /** The line's beginning is not in what was read, so `db` is not known. */
+    readonly isCut?: true;
+}
 export declare class Journal {
     #private;
-    private constructor();
+    /** Touches nothing. */
+    constructor(spool: Spool);
     /** Opens the newest journal file for appending and cuts off a torn last line. Only the worker may call this. */
     static open(spool: Spool): Journal;
+    /** The same, unless it is open; throws system errors. */
+    open(): void;
     /**
      * Appends lines and syncs them to disk.
      * @throws system errors (ENOSPC, EIO). Some lines may then be there: ask `recent` before appending them again.
      */
     append(lines: readonly JournalLine[]): void;
-    /** Names among `names` that stand in the last few megabytes of the journal. */
-    recent(names: ReadonlySet<string>): Set<string>;
+    /** Lines in the last few megabytes of the journal that have one of these names or keys, oldest first. */
+    recent(names: ReadonlySet<string>, keys?: ReadonlySet<string>): RecentLine[];
     close(): void;
 }
 /**
@@ -31,7 +43,9 @@ export declare function journalFiles(spool: Spool): string[];
 /** The number of a journal file; NaN for another file. */
 export declare function journalNumber(name: string): number;
 /**
- * What the journal added to an entry. Its beginning may be missing, where an entry is larger than what is read.
+ * What `formatLine` added to an entry: the entry can't hold that in a string, where quotes are escaped, nor behind it.
+ * The line's beginning may be missing, where an entry is larger than what is read; what stands between, a key, may
+ * be as large, so no pattern goes over it.
  * @returns undefined for what is no whole line: a killed writer's, ended by the next one.
  */
 export declare function endOfLine(line: string): Omit<JournalLine, 'text'> | undefined;

@@ -14,6 +14,8 @@ export declare function sequenceAfterTie(): string;
  * clock raises nothing.
  */
 export declare function raiseFloor(spool: Spool, micros: number): void;
+/** The floor as it is now, read without the lock; undefined when there is none, or what stands there is none. */
+export declare function floorOf(spool: Spool): number | undefined;
 /** A number no other write of this process has: the clock's, more than the last. */
 export declare function uniqueMicros(): number;
 /** The microseconds in a sequence string or entry name, or 0 when it holds none. */

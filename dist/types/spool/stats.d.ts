@@ -22,7 +22,7 @@ export interface Stats {
         since: string;
     }>;
 }
-/** The counters as last written; a missing or damaged file counts from nothing. */
+/** The counters as last written; what is missing or damaged counts from nothing. */
 export declare function readStats(spool: Spool): Stats;
 export declare function writeStats(spool: Spool, stats: Stats): void;
 /** How many writes went straight to the database. */

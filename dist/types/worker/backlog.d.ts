@@ -23,13 +23,15 @@ export declare class Backlog {
     putBack(names: readonly string[]): void;
     /** Looks at a taken name again in `ms` milliseconds. */
     putOffFor(name: string, ms: number): void;
+    /** The same for one whose writer has not finished. */
+    putOffUnfinished(name: string, ms: number): void;
     /** Looks at all names that are put off at once (their database is back, or --once wants to know). */
     resumeAll(): void;
     /** Forgets everything it knows and lists anew: after a fault that left pending/ in doubt. */
     reset(): void;
-    /** Brings the lanes up to date: names whose time has come, events, and a listing where one is due. */
+    /** Brings the lanes up to date: events, a listing where one is due, and names whose time has come. */
     refill(): void;
-    /** Lists pending/ now. @returns how many new names it found. */
+    /** Lists pending/ now. @returns how many new names it found, those that wait for the next listing included. */
     list(): number;
     /** Waits for an event, for the next name's time, or for a poll; at most `maxMs`. */
     wait(maxMs: number): Promise<void>;

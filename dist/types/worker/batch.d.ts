@@ -20,14 +20,15 @@ export interface WorkerSummary {
     applied: number;
     duplicates: number;
     failed: number;
-    /** With `once`: why a database could not be used, when that ended the run. */
-    outage?: string;
+    /** With `once`: why a database could not be used, for all or for one that is still there. */
+    outage?: string | undefined;
 }
 export interface Work {
     readonly spool: Spool;
     readonly config: Config;
     readonly log: Log;
-    readonly identity: string;
+    /** Of the spool; '' before the first recovery. */
+    identity: string;
     readonly journal: Journal;
     readonly stats: Stats;
     readonly targets: Targets;
@@ -39,6 +40,8 @@ export interface Work {
     readonly values: Map<string, readonly string[]>;
     /** Names whose transaction is committed and that have not left pending/ yet. */
     readonly committed: Set<string>;
+    /** Of entries that wait because the database has no room for them alone: what it said. */
+    readonly tooLarge: Map<string, string>;
     suspicion: Suspicion;
     watch: Watch | undefined;
     /** Only while a large backlog is drained. */

@@ -46,3 +46,5 @@ export interface IntakeContext {
     readonly readAhead?: (name: string) => string | undefined;
 }
 export declare function takeIn(context: IntakeContext, name: string): Intake;
+/** The database that an entry's `db` names, or does not name. */
+export declare function targetOf(config: Config, db: string | undefined): string;

@@ -4,7 +4,7 @@ import type { Spool } from '../spool/layout.js';
 import { type Stats } from '../spool/stats.js';
 import type { Result } from './apply.js';
 import type { WorkerSummary } from './batch.js';
-import type { Item } from './intake.js';
+import { type Item } from './intake.js';
 import type { Log } from './log.js';
 import type { Suspicion } from './recover.js';
 /** The entry's effect, or a part of it, is in the database. */
@@ -28,3 +28,8 @@ export interface SettleContext {
 export declare function settle(context: SettleContext, results: readonly Result[]): void;
 /** The journal line of an applied item. */
 export declare function journalLine(item: Item, appliedAt: string): JournalLine;
+/**
+ * Of items whose keys are in the ledger, in the order of applying, those that the journal has no line of. Of several
+ * with one key, which its callers chose, one was applied: the journal has that one, or the first of these is it.
+ */
+export declare function withoutLine({ journal, config }: Pick<SettleContext, 'journal' | 'config'>, items: readonly Item[]): Item[];

@@ -17,6 +17,8 @@ export declare class Targets {
     /** Keeps a name until the target is back. */
     park(target: string, name: string): void;
     get parked(): number;
+    /** For how many milliseconds the target that is down longest has been; 0 when all work. The wall clock may be set. */
+    longestOutage(): number;
     /** Milliseconds until some target is tried again; infinite when all work. */
     untilNextTry(): number;
     /** Takes out up to `limit` parked names of every target whose pause is over: the next batch tries them. */

@@ -13,10 +13,12 @@ export interface WorkerOptions {
     readonly once?: boolean;
     /** A parent process starts the successor after a SIGKILL by the watchdog. */
     readonly supervised?: boolean;
+    /** How many names of one priority are held; see order.ts. */
+    readonly laneLimit?: number;
 }
 export declare class Worker {
     #private;
-    /** @throws QueueError SPOOL_UNSAFE or SPOOL_UNWRITABLE, system errors when the journal can't be opened. */
+    /** @throws QueueError SPOOL_UNSAFE or SPOOL_UNWRITABLE. */
     constructor(options: WorkerOptions);
     /** Finishes the batch in hand and lets `run` return. */
     stop(): void;

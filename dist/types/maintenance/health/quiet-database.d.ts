@@ -6,9 +6,12 @@ export type Access = 'sqlite' | 'file' | 'unrecovered';
 export declare function accessTo({ path, journalMode }: DatabaseHealth): Access;
 /** Calls `look` with a connection that can only read. @throws whatever SQLite does. */
 export declare function withQuiet<T>(database: DatabaseHealth, access: 'sqlite' | 'file', look: (db: Db) => T): T;
-/** The pages and the free ones among them, as the header has them. */
-export declare function countPages(path: string): {
-    pages: number;
-    free: number;
-    pageSize: number;
-};
+export interface PageCounts {
+    readonly pages: number;
+    /** Of these, the ones that hold nothing. */
+    readonly free: number;
+    /** Bytes of one. */
+    readonly pageSize: number;
+}
+/** As the header has them. */
+export declare function countPages(path: string): PageCounts;
