@@ -57,6 +57,8 @@ export const MAX_ENTRY_BYTES = 64 * 1024 * 1024;
 /** `PP_SEQ.json`; SEQ is left open so that entries of older writers are taken. */
 const NAME = /^(0[1-9]|10)_([\w.-]+)\.json$/;
 const NEWLINE = 0x0a;
+/** Deeper than SQLite's JSON may be; JSON.stringify and other recursion go some thousands deep. */
+const MAX_DEPTH = 1000;
 
 /** The file name of an entry; a plain byte sort of names is the order of application. */
 export function entryName(priority: number, seq: string): string {
@@ -110,7 +112,7 @@ export function parseEntryText(text: string, name: string): Entry {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw bad(`is not JSON: ${messageOf(error)}`);
+    throw bad(`is not JSON: ${withoutText(messageOf(error))}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad('is not a JSON object');
   const parts = splitName(name);
@@ -152,8 +154,18 @@ export function checkEntry(entry: Entry): void {
     if (entry[key] !== undefined && typeof entry[key] !== 'string')
       throw bad(`has "${key}" that is not a string`);
   }
+  checkDepth(entry, 0);
   if (entry.not_before !== undefined && Number.isNaN(Date.parse(entry.not_before))) {
     throw bad(`has "not_before" that is not a time: '${entry.not_before}'`);
+  }
+}
+
+/** What JSON.parse takes apart may be too deep to be written again, into failed/ or for another try. */
+function checkDepth(value: object, depth: number): void {
+  if (depth > MAX_DEPTH) throw bad(`is nested more than ${MAX_DEPTH} deep`);
+  for (const key in value) {
+    const item = (value as Record<string, unknown>)[key];
+    if (typeof item === 'object' && item !== null) checkDepth(item, depth + 1);
   }
 }
 
@@ -183,6 +195,11 @@ function exactParams(text: string): Params {
       ? BigInt(context.source as string)
       : value;
   return (JSON.parse(text, revive as (key: string, value: unknown) => unknown) as { params: Params }).params;
+}
+
+/** V8 quotes the text around the error, which may be a part of a value: the message goes into worker.log. */
+function withoutText(message: string): string {
+  return message.replace(/, (\.\.\.)?"[\s\S]*"(\.\.\.)? is not valid JSON$/, '');
 }
 
 function firstBadByte(bytes: Buffer): number {

@@ -9,17 +9,18 @@
  */
 import {
   closeSync,
+  constants,
   existsSync,
   fdatasyncSync,
   fstatSync,
   ftruncateSync,
-  openSync,
+  lstatSync,
   readdirSync,
   readSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { FILE_MODE, type Spool } from './layout.ts';
-import { writeAll } from './publish.ts';
+import type { Spool } from './layout.ts';
+import { openOwnFile, writeAll } from './publish.ts';
 
 const ROTATE_BYTES = 16 * 1024 * 1024;
 /** More than three batches: the worker stops filling a batch at 4 MB, and two may be leaving behind it. */
@@ -86,7 +87,7 @@ export class Journal {
 
   #openFile(): void {
     this.close();
-    const fd = openSync(currentJournal(this.#spool), 'a+', FILE_MODE);
+    const fd = openForAppending(currentJournal(this.#spool));
     this.#fd = fd;
     cutTornLine(fd);
   }
@@ -97,7 +98,7 @@ export class Journal {
  * that a killed worker left is ended first: cutting it off is the worker's, who may be writing it.
  */
 export function appendDirect(spool: Spool, line: JournalLine): void {
-  const fd = openSync(currentJournal(spool), 'a+', FILE_MODE);
+  const fd = openForAppending(currentJournal(spool));
   try {
     writeAll(fd, Buffer.from(separator(fd) + formatLine(line)));
     fdatasyncSync(fd);
@@ -123,12 +124,12 @@ function currentJournal(spool: Spool): string {
 }
 
 function isFull(path: string): boolean {
-  const fd = openSync(path, 'r');
-  try {
-    return fstatSync(fd).size > ROTATE_BYTES;
-  } finally {
-    closeSync(fd);
-  }
+  return (lstatSync(path, { throwIfNoEntry: false })?.size ?? 0) > ROTATE_BYTES;
+}
+
+/** @throws when something else than a file stands there: what is written into it would be lost, or spoil another's. */
+function openForAppending(path: string): number {
+  return openOwnFile(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND);
 }
 
 function formatLine(line: JournalLine): string {
@@ -141,16 +142,35 @@ function formatLine(line: JournalLine): string {
 
 /** White space between tokens removed without touching numbers: outside strings JSON has none that matters. */
 function oneLine(text: string): string {
-  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_match, string: string | undefined) => string ?? '');
+  let line = '';
+  for (let at = 0; at < text.length; ) {
+    const quote = text.indexOf('"', at);
+    const end = quote === -1 ? text.length : stringEnd(text, quote);
+    line += text.slice(at, quote === -1 ? end : quote).replace(/\s+/g, '');
+    if (quote !== -1) line += text.slice(quote, end);
+    at = end;
+  }
+  return line;
 }
 
-/** What `formatLine` adds. An entry can't hold it in a string, where quotes are escaped, nor at its end. */
-const END_OF_LINE = /"name":("(?:[^"\\]|\\.)*"),"key":"(?:[^"\\]|\\.)*","applied_at":"[^"]*"\}$/;
+/** Not by a regular expression: matching a string of megabytes with escapes in it overflows V8's stack. */
+function stringEnd(text: string, quote: number): number {
+  let at = quote + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at + 1;
+}
 
 /** The `name` of a journal line. Its beginning may be missing, where an entry is larger than what is read. */
 function nameOfLine(line: string): string | undefined {
-  const name = END_OF_LINE.exec(line)?.[1];
-  return name === undefined ? undefined : (JSON.parse(name) as string);
+  // The last of them is what `formatLine` adds: in a string its quotes would be escaped.
+  const at = line.lastIndexOf('"name":"');
+  if (at === -1) return undefined;
+  try {
+    const { name, applied_at } = JSON.parse(`{${line.slice(at)}`) as Record<string, unknown>;
+    return typeof name === 'string' && applied_at !== undefined ? name : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A newline where a direct writer was cut short in its line: what follows must not be glued to it. */
@@ -165,7 +185,7 @@ function readTail(spool: Spool): string[] {
   for (const name of journalFiles(spool).slice(-2)) {
     const path = join(spool.completed, name);
     if (name.endsWith('.gz') || !existsSync(path)) continue;
-    const fd = openSync(path, 'r');
+    const fd = openOwnFile(path, constants.O_RDONLY);
     try {
       const { size } = fstatSync(fd);
       const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
