@@ -254,7 +254,7 @@ test('no program waits at, writes through or falls over what is planted where it
       path.replace('SESSION', session),
       plant,
     ]);
-    const chosen = [...known, ...(FULL ? all : random.sample(all, 35))];
+    const chosen = [...known, ...(FULL ? all : random.sample(all, 25))];
     for (const [name, path, plant] of chosen) {
       const copy = copyOf(self, template);
       await attempt(
@@ -366,7 +366,7 @@ test('a part of the spool that is not as it must be is refused, with a message t
       ['queue_db_write', '.tmp', 'a symlink'],
       ['auto-checkpoint', 'hooks', 'a symlink'],
     ] as const;
-    const chosen = [...known, ...(FULL ? all : random.sample(all, 50))];
+    const chosen = [...known, ...(FULL ? all : random.sample(all, 35))];
     for (const [name, part, what] of chosen) {
       const copy = copyOf(self, template);
       const { make, told } = SPOILT[what] as (typeof SPOILT)[string];
