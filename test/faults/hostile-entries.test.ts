@@ -308,7 +308,7 @@ const REACHING: Record<string, RegExp> = {
   'CREATE TRIGGER a AFTER INSERT ON log BEGIN PRAGMA query_only=1; END': /syntax error/,
   "CREATE TABLE a(b DEFAULT (load_extension('x'))); INSERT INTO a DEFAULT VALUES":
     /unsafe use of load_extension/,
-  'CREATE TABLE a(b); CREATE TRIGGER r AFTER INSERT ON a BEGIN INSERT INTO a VALUES(1); END; INSERT INTO a VALUES(1)':
+  'PRAGMA recursive_triggers=ON; CREATE TABLE a(b); CREATE TRIGGER r AFTER INSERT ON a BEGIN INSERT INTO a VALUES(1); END; INSERT INTO a VALUES(1)':
     /too many levels of trigger recursion/,
   'SELECT zeroblob(3000000000)': /too big/,
   'SELECT length(randomblob(2147483647))': /too big/,
