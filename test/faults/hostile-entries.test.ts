@@ -309,7 +309,7 @@ const REACHING: Record<string, RegExp> = {
   "CREATE TABLE a(b DEFAULT (load_extension('x'))); INSERT INTO a DEFAULT VALUES":
     /unsafe use of load_extension/,
   'PRAGMA recursive_triggers=ON; CREATE TABLE a(b); CREATE TRIGGER r AFTER INSERT ON a BEGIN INSERT INTO a VALUES(1); END; INSERT INTO a VALUES(1)':
-    /too many levels of trigger recursion/,
+    /triggers nested too deep/,
   'SELECT zeroblob(3000000000)': /too big/,
   'SELECT length(randomblob(2147483647))': /too big/,
 };
