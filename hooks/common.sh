@@ -29,7 +29,8 @@ hook_write() {
 hook_complain() {
   local spool=''
   queue_find_spool spool
-  [[ -d $spool && ! -L $spool && -O $spool && (! -e $spool/worker.log || -f $spool/worker.log) ]] || return 0
+  [[ -d $spool && ! -L $spool && -O $spool && ! -L $spool/worker.log &&
+    (! -e $spool/worker.log || -f $spool/worker.log) ]] || return 0
   (
     umask 077
     printf '%(%Y-%m-%dT%H:%M:%S%z)T error hook %s: %s\n' -1 "${0##*/}" "$1" >>"$spool/worker.log"
@@ -54,6 +55,8 @@ hook_find_session() {
   [[ -d $spool/hooks ]] || { queue_init_dirs && mkdir -m 700 -- "$spool/hooks"; }
   [[ -O $spool && ! -L $spool && -O $spool/hooks && ! -L $spool/hooks ]] || return
   hook_state=$spool/hooks/$hook_session
+  # Nothing is written by way of a link, wherever it leads.
+  [[ ! -L $hook_state.ops && ! -L $hook_state.at ]] || return
   # The umask would be the worker's too, should this hook start it: hence the subshells.
   [[ -e $hook_state.ops ]] || (umask 077 && printf '' >>"$hook_state.ops")
   [[ -e $hook_state.at ]] || (umask 077 && printf '' >>"$hook_state.at")

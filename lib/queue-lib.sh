@@ -215,6 +215,7 @@ _queue_read_head() {
 # can't be written.
 _queue_write_values() {
   local _queue_param _queue_name _queue_file _queue_done
+  [[ -O $_queue_dir/values && ! -L $_queue_dir/values ]] || return
   for _queue_param in "${@:5}"; do
     _queue_name=${_queue_param%%[=@]*} _queue_done=''
     [[ $_queue_values, == *",\"$_queue_name\","* ]] || continue

@@ -91,7 +91,7 @@ _queue_check_arguments() {
     _queue_name=${_queue_param%%[=@]*}
     if [[ $_queue_param != "$_queue_name="* && $_queue_param != "$_queue_name@-" ||
       $_queue_name == '' || $_queue_name == [0123456789]* || $_queue_name == *[!$_queue_word]* ]]; then
-      _queue_complain "a parameter is not NAME=VALUE or NAME@-, NAME of letters, digits and _: '${_queue_param:0:80}'"
+      _queue_complain "a parameter is not NAME=VALUE or NAME@-, NAME of letters, digits and _: '${_queue_name:0:80}'"
       return 1
     fi
   done
@@ -345,14 +345,17 @@ _queue_start_worker() {
   return 0
 }
 
-# Claims the start of these 5 s by creating its note. A spool without .tmp gets it first.
+# Claims the start of these 5 s by creating its note. A spool without .tmp gets it first. Noclobber would not keep us
+# from opening a FIFO, and from waiting there.
 _queue_claim_start() {
-  local _queue_claimed='' _queue_mask
+  local _queue_claimed='' _queue_mask _queue_note
   [[ -d $_queue_dir/.tmp ]] || _queue_make_directories
+  _queue_note=$_queue_dir/.tmp/start-$((EPOCHSECONDS / 5))
+  [[ ! -L $_queue_dir/.tmp && ! -e $_queue_note ]] || return
   builtin mapfile -t -s 1 -n 1 _queue_mask </proc/self/status
   [[ $_queue_mask == Umask:* ]] || _queue_ask_umask
   builtin umask 077
-  { _queue_claimed=yes; } >"$_queue_dir/.tmp/start-$((EPOCHSECONDS / 5))"
+  { _queue_claimed=yes; } >"$_queue_note"
   builtin umask "${_queue_mask:7}"
   [[ $_queue_claimed == yes ]]
 } 2>/dev/null

@@ -14,12 +14,19 @@ export interface Command {
 /** Runs the command with the process's arguments and leaves with its exit code. */
 export async function runCommand(command: Command, args = process.argv.slice(2)): Promise<void> {
   leaveQuietlyOnBrokenPipe();
+  ownWhatWeMake();
   try {
     if (wantsHelp(args)) process.stdout.write(helpOf(command, args));
     process.exitCode = wantsHelp(args) ? EXIT.ok : await command.run(args);
   } catch (error) {
     process.exitCode = report(command.name, error);
   }
+}
+
+/** A umask that takes the user's own rights away would leave files that we could not read again. */
+function ownWhatWeMake(): void {
+  const mask = process.umask();
+  if (mask & 0o700) process.umask(mask & 0o077);
 }
 
 type Options = NonNullable<ParseArgsConfig['options']>;

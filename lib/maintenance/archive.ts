@@ -143,7 +143,7 @@ function compress(spool: Spool, name: string, isNewest: boolean, result: Archive
 /** What an earlier, interrupted run has archived; undefined when there is none, or none that can be read. */
 function archivedBytes(archive: string): Buffer | undefined {
   try {
-    return gunzipSync(readFileSync(archive));
+    return lstatSync(archive).isFile() ? gunzipSync(readFileSync(archive)) : undefined;
   } catch {
     return undefined;
   }

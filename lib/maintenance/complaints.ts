@@ -1,6 +1,7 @@
 /** The last warnings and errors of worker.log: what could not be said to anyone when it happened. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import type { Spool } from '../spool/layout.ts';
+import { openOwnFile } from '../spool/publish.ts';
 
 export interface Complaint {
   /** ISO 8601, with its zone. */
@@ -27,7 +28,7 @@ export function recentComplaints(spool: Spool, count: number): Complaint[] {
 function tailOf(path: string): string {
   let fd: number;
   try {
-    fd = openSync(path, 'r');
+    fd = openOwnFile(path, constants.O_RDONLY);
   } catch {
     return '';
   }

@@ -8,7 +8,7 @@
 import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { isUrl } from '../config.ts';
 import { codeOf, messageOf } from '../errors.ts';
-import { loadDriver } from '../sink/driver.ts';
+import { hasWaitingJournal, loadDriver } from '../sink/driver.ts';
 
 export interface DatabaseHealth {
   readonly path: string;
@@ -35,6 +35,7 @@ export function lookAtDatabase(path: string): DatabaseHealth {
   try {
     const stat = statSync(path, { throwIfNoEntry: false });
     if (!stat) return { ...nothing, state: 'missing' };
+    if (hasWaitingJournal(path)) return { ...nothing, state: 'faulty', message: `${path}-journal is a FIFO` };
     const wal = statSync(`${path}-wal`, { throwIfNoEntry: false });
     const sizes = { ...nothing, size: stat.size, walSize: wal?.size ?? 0 };
     return { ...sizes, ...(wal && isWalIndexThere(path) ? askSqlite(path) : readHeader(path, stat)) };

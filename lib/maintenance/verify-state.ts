@@ -50,6 +50,8 @@ export function checkSequence(_config: Config, spool: Spool): Answer {
 
 export function checkIdentity(_config: Config, spool: Spool): Answer {
   const stat = lstatSync(spool.identity, { throwIfNoEntry: false });
+  if (stat && !stat.isFile())
+    return fault(`${spool.identity} is not a regular file`, `Remove it: rm -r '${spool.identity}'`);
   if (stat && !/^[0-9a-f]{12}\s*$/.test(readFileSync(spool.identity, 'latin1'))) {
     return warning(
       '.identity is damaged: a name is derived from what is left of it',

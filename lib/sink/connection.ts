@@ -14,7 +14,7 @@
 import { type BigIntStats, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf, messageOf } from '../errors.ts';
-import { type Db, loadDriver, type Prepared } from './driver.ts';
+import { type Db, hasWaitingJournal, loadDriver, type Prepared } from './driver.ts';
 import { Ledger } from './ledger.ts';
 import { Migrator } from './migrate.ts';
 import { asOutage, isOutage, reasonOf, SinkOutage } from './outage.ts';
@@ -127,6 +127,8 @@ function useWal(db: Db): void {
 
 /** Makes sure that there is a file, and returns its identity. */
 function prepareFile(path: string, options: SinkOptions): string {
+  if (hasWaitingJournal(path))
+    throw new SinkOutage(path, 'SQLITE_CANTOPEN', `${path}-journal is a FIFO`, { hint: 'Remove it.' });
   const identity = identityOf(path);
   if (identity !== '') return identity;
   if (options.mustExist) {

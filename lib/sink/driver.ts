@@ -2,6 +2,7 @@
  * Loads better-sqlite3 when the first database is opened, and not before: modules that only mention the sink
  * must not pay for the native addon, nor die of it where it can't be loaded.
  */
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type Database from 'better-sqlite3';
 import { messageOf } from '../errors.ts';
@@ -30,4 +31,13 @@ export function loadDriver(target: string): typeof Database {
     });
   }
   return driver;
+}
+
+/** True when SQLite would wait for a FIFO in the place of the rollback journal, which it looks at first. */
+export function hasWaitingJournal(path: string): boolean {
+  try {
+    return statSync(`${path}-journal`, { throwIfNoEntry: false })?.isFIFO() ?? false;
+  } catch {
+    return false;
+  }
 }

@@ -5,6 +5,7 @@
  * neighbours' work stands or falls with commit() alone. Two kinds of failure never mix: an entry's own fault is an
  * `Outcome`, the database's is a thrown `SinkOutage`.
  */
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isUrl } from '../config.ts';
 import { QueueError } from '../errors.ts';
@@ -133,5 +134,24 @@ export function openSink(target: string, options: SinkOptions): Sink {
       `'${target}' can't be the path of a database: it is empty or ends in space`,
     );
   }
+  const kind = strangeKind(path);
+  if (kind !== undefined) throw new QueueError('USAGE', `'${path}' can't be a database: it is ${kind}`);
   return new SqliteSink(path, options);
+}
+
+/**
+ * What a path names that SQLite would wait for, or take for an empty file and put a journal beside, as it does in /dev.
+ * undefined for files, for directories (a mount point of a disk that may come back), and where nothing is.
+ */
+function strangeKind(path: string): string | undefined {
+  // No system has longer ones, and waiting would not make it shorter.
+  if (path.includes('\0') || path.length > 4095) return 'no path';
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (!stat || stat.isFile() || stat.isDirectory()) return undefined;
+    return stat.isFIFO() ? 'a FIFO' : stat.isSocket() ? 'a socket' : 'a device';
+  } catch {
+    // A directory on the way that can't be searched, for now: opening the file gives the error.
+    return undefined;
+  }
 }

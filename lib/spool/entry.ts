@@ -113,7 +113,7 @@ export function parseEntryText(text: string, name: string): Entry {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw bad(`is not JSON: ${messageOf(error)}`);
+    throw bad(`is not JSON: ${withoutText(messageOf(error))}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad('is not a JSON object');
   const parts = splitName(name);
@@ -214,6 +214,11 @@ function exactly(text: string): Entry {
       ? BigInt(context.source as string)
       : value;
   return JSON.parse(text, revive as (key: string, value: unknown) => unknown) as Entry;
+}
+
+/** V8 quotes the text around the error, which may be a part of a value: the message goes into worker.log. */
+function withoutText(message: string): string {
+  return message.replace(/, (\.\.\.)?"[\s\S]*"(\.\.\.)? is not valid JSON$/, '');
 }
 
 function firstBadByte(bytes: Buffer): number {

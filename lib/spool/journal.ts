@@ -9,17 +9,18 @@
  */
 import {
   closeSync,
+  constants,
   existsSync,
   fdatasyncSync,
   fstatSync,
   ftruncateSync,
-  openSync,
+  lstatSync,
   readdirSync,
   readSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { FILE_MODE, type Spool } from './layout.ts';
-import { writeAll } from './publish.ts';
+import type { Spool } from './layout.ts';
+import { openOwnFile, writeAll } from './publish.ts';
 
 const ROTATE_BYTES = 16 * 1024 * 1024;
 /** More than three batches: the worker stops filling a batch at 4 MB, and two may be leaving behind it. */
@@ -101,7 +102,7 @@ export class Journal {
 
   #openFile(): void {
     this.close();
-    const fd = openSync(currentJournal(this.#spool), 'a+', FILE_MODE);
+    const fd = openForAppending(currentJournal(this.#spool));
     this.#fd = fd;
     cutTornLine(fd);
   }
@@ -112,7 +113,7 @@ export class Journal {
  * that a killed worker left is ended first: cutting it off is the worker's, who may be writing it.
  */
 export function appendDirect(spool: Spool, line: JournalLine): void {
-  const fd = openSync(currentJournal(spool), 'a+', FILE_MODE);
+  const fd = openForAppending(currentJournal(spool));
   try {
     writeAll(fd, Buffer.from(separator(fd) + formatLine(line)));
     fdatasyncSync(fd);
@@ -143,12 +144,12 @@ function currentJournal(spool: Spool): string {
 }
 
 function isFull(path: string): boolean {
-  const fd = openSync(path, 'r');
-  try {
-    return fstatSync(fd).size > ROTATE_BYTES;
-  } finally {
-    closeSync(fd);
-  }
+  return (lstatSync(path, { throwIfNoEntry: false })?.size ?? 0) > ROTATE_BYTES;
+}
+
+/** @throws when something else than a file stands there: what is written into it would be lost, or spoil another's. */
+function openForAppending(path: string): number {
+  return openOwnFile(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND);
 }
 
 function formatLine(line: JournalLine): string {
@@ -208,7 +209,7 @@ function readTail(spool: Spool): string[] {
   for (const name of journalFiles(spool).slice(-2)) {
     const path = join(spool.completed, name);
     if (name.endsWith('.gz') || !existsSync(path)) continue;
-    const fd = openSync(path, 'r');
+    const fd = openOwnFile(path, constants.O_RDONLY);
     try {
       const { size } = fstatSync(fd);
       const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));

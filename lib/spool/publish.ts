@@ -9,6 +9,7 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  fstatSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -24,9 +25,7 @@ import { type Entry, entryName, serializeEntry } from './entry.ts';
 import { FILE_MODE, type Spool } from './layout.ts';
 import { nextSequence, sequenceAfterTie } from './sequence.ts';
 
-const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-const APPEND =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
 const MAX_TIES = 1000;
 /** What link(2) says on file systems without hard links. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
@@ -107,9 +106,22 @@ export function replaceFile(spool: Spool, path: string, text: string): void {
   }
 }
 
-/** Appends in one write(2), creating the file; a FIFO or symlink in its place is refused (ENXIO, ELOOP). */
+/**
+ * Opens one of the spool's own files, by no symlink and waiting for nobody.
+ * @throws QueueError SPOOL_UNSAFE when it is something else than a file, system errors (a symlink: ELOOP).
+ */
+export function openOwnFile(path: string, flags: number): number {
+  const fd = openSync(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, FILE_MODE);
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new QueueError('SPOOL_UNSAFE', `the spool is refused: ${path} is not a file`, {
+    hint: 'Move it away.',
+  });
+}
+
+/** Appends in one write(2), creating the file. @throws when a symlink, a FIFO or the like stands in its place. */
 export function appendOwnFile(path: string, text: string): void {
-  const fd = openSync(path, APPEND, FILE_MODE);
+  const fd = openOwnFile(path, APPEND);
   try {
     writeSync(fd, text);
   } finally {
@@ -142,12 +154,23 @@ export function removeLitter(path: string): void {
 
 /** link(2) makes it atomic afterwards: write-file-atomic's second name and its rename would only cost. */
 function writeNew(path: string, text: string, durable: boolean): void {
-  const fd = openSync(path, NEW_FILE, FILE_MODE);
+  const fd = openNew(path);
   try {
     writeAll(fd, Buffer.from(text));
     if (durable) fsyncSync(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** What stands there already is a dead process's of the same pid, or planted: it is taken away, never written into. */
+function openNew(path: string): number {
+  try {
+    return openSync(path, 'wx', FILE_MODE);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    unlinkSync(path);
+    return openSync(path, 'wx', FILE_MODE);
   }
 }
 

@@ -34,6 +34,7 @@ export interface Stats {
 
 /** Operation names are the callers' own; past this many the rest count as OTHER. */
 const MAX_OPERATIONS = 200;
+const MAX_OPERATION_LENGTH = 100;
 const OTHER = '(other)';
 const BUCKETS_PER_DOUBLING = 4;
 
@@ -119,7 +120,8 @@ export function percentile(operation: OperationStats, share: number): number {
   return 0;
 }
 
-function operationOf(stats: Stats, operation: string): OperationStats {
+function operationOf(stats: Stats, wholeName: string): OperationStats {
+  const operation = wholeName.slice(0, MAX_OPERATION_LENGTH);
   const known = Object.hasOwn(stats.operations, operation);
   // Setting __proto__ makes no field of that name.
   const isNew = Object.keys(stats.operations).length < MAX_OPERATIONS && operation !== '__proto__';

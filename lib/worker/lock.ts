@@ -3,7 +3,7 @@
  * dies, however it dies; a pid file or a mkdir lock would stay behind.
  */
 import { closeSync, constants, openSync, statSync } from 'node:fs';
-import { codeOf } from '../errors.ts';
+import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { type Db, loadDriver } from '../sink/driver.ts';
 import { FILE_MODE, type Spool } from '../spool/layout.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
@@ -28,8 +28,9 @@ export class WorkerLock {
     if (held.has(inodeOf(spool.lock))) return undefined;
     for (;;) {
       createFile(spool.lock);
-      const database = new (loadDriver(spool.lock))(spool.lock, { timeout: 0 });
+      let database: Db | undefined;
       try {
+        database = new (loadDriver(spool.lock))(spool.lock, { timeout: 0 });
         // Nothing is ever written to it, but SQLite would begin a journal file, and on a full disk it could not.
         database.pragma('journal_mode = MEMORY');
         database.exec('BEGIN EXCLUSIVE');
@@ -37,11 +38,17 @@ export class WorkerLock {
         held.add(inode);
         return new WorkerLock(spool, database, inode);
       } catch (error) {
-        database.close();
+        database?.close();
         const code = codeOf(error) ?? '';
         if (code.startsWith('SQLITE_BUSY')) return undefined;
         // Overwritten with something else: nobody can hold it, so a new file is as good.
-        if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') throw error;
+        if (code.startsWith('SQLITE_') && code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') {
+          const message = `the lock ${spool.lock} can't be taken: ${messageOf(error)}`;
+          throw new QueueError('SPOOL_UNWRITABLE', message, {
+            hint: 'Move it away, and what stands beside it.',
+          });
+        }
+        if (!code.startsWith('SQLITE_')) throw error;
         unlinkIfThere(spool.lock);
       }
     }

@@ -4,21 +4,24 @@
  * Whoever can't print (a hook, the detached worker) complains here; queue-status points to it. Logging never
  * throws: a full disk must not stop the worker that would free it.
  */
-import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, statSync } from 'node:fs';
+import { closeSync, constants, lstatSync, readFileSync, readSync, renameSync } from 'node:fs';
 import { QueueError } from '../errors.ts';
 import type { Spool } from '../spool/layout.ts';
-import { appendOwnFile } from '../spool/publish.ts';
+import { appendOwnFile, openOwnFile } from '../spool/publish.ts';
 
 export type Level = 'info' | 'warn' | 'error';
 export type Log = (level: Level, message: string) => void;
 
 export const LOG_ROTATE_BYTES = 1024 * 1024;
 const FOLLOW_MS = 250;
+/** Messages hold what entries hold, such as the name of an operation: of any length, and to steer a terminal with. */
+const MAX_LENGTH = 4000;
+const CONTROLS = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 /** A logger for the spool; `echo` also gets each line (the terminal of --foreground). */
 export function openLog(spool: Spool, echo?: (line: string) => void): Log {
   return (level, message) => {
-    const line = `${new Date().toISOString()} ${level} ${message.replaceAll('\n', ' ')}`;
+    const line = `${new Date().toISOString()} ${level} ${message.slice(0, MAX_LENGTH).replace(CONTROLS, ' ')}`;
     echo?.(line);
     try {
       rotateLog(spool);
@@ -29,19 +32,23 @@ export function openLog(spool: Spool, echo?: (line: string) => void): Log {
 
 /** Moves a log of over 1 MB to worker.log.1. @returns true when it was moved. */
 export function rotateLog(spool: Spool): boolean {
-  const stat = statSync(spool.log, { throwIfNoEntry: false });
-  if (!stat || stat.size <= LOG_ROTATE_BYTES) return false;
+  const stat = lstatSync(spool.log, { throwIfNoEntry: false });
+  if (!stat?.isFile() || stat.size <= LOG_ROTATE_BYTES) return false;
   renameSync(spool.log, `${spool.log}.1`);
   return true;
 }
 
 /** Prints the log, the rotated part first. @returns 0. */
 export function printLog(spool: Spool, print: (text: string) => void): number {
-  const files = [`${spool.log}.1`, spool.log].filter((path) => existsSync(path));
+  const files = [`${spool.log}.1`, spool.log].filter((path) => lstatSync(path, { throwIfNoEntry: false }));
   if (files.length === 0) {
     throw new QueueError('NOT_FOUND', `there is no ${spool.log}`, { hint: 'No worker has run here yet.' });
   }
-  for (const path of files) print(readFileSync(path, 'utf8').trimEnd());
+  for (const path of files) {
+    const fd = openOwnFile(path, constants.O_RDONLY);
+    print(readFileSync(fd, 'utf8').trimEnd());
+    closeSync(fd);
+  }
   return 0;
 }
 
@@ -53,7 +60,7 @@ export function followLog(spool: Spool, print: (text: string) => void): Promise<
     // Rotated: the new file begins at 0.
     if (size < offset) offset = 0;
     if (size === offset) return;
-    const fd = openSync(spool.log, 'r');
+    const fd = openOwnFile(spool.log, constants.O_RDONLY);
     const bytes = Buffer.alloc(size - offset);
     offset += readSync(fd, bytes, 0, bytes.length, offset);
     closeSync(fd);
@@ -69,5 +76,5 @@ export function followLog(spool: Spool, print: (text: string) => void): Promise<
 }
 
 function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -43,7 +43,9 @@ export function spawnWorker(spool: Spool, env: Env = process.env): void {
 
 /** Asks the parent of this (supervised) worker to start another when this one is gone. */
 export function requestRestart(spool: Spool): void {
-  writeFileSync(restartNote(spool, process.pid), '', { mode: FILE_MODE });
+  const note = restartNote(spool, process.pid);
+  unlinkIfThere(note);
+  writeFileSync(note, '', { mode: FILE_MODE, flag: 'wx' });
 }
 
 /** True when the worker `pid`, which is gone, asked for a successor; asks only once. */

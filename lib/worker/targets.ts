@@ -1,6 +1,8 @@
 /** The databases a worker writes to: one sink each, opened when needed, and the outage each may be in. */
-import type { Config } from '../config.ts';
-import type { QueueError } from '../errors.ts';
+import { realpathSync } from 'node:fs';
+import { dirname, sep } from 'node:path';
+import { type Config, isUrl } from '../config.ts';
+import { QueueError } from '../errors.ts';
 import { openSink, type Sink } from '../sink/sink.ts';
 import type { Stats } from '../spool/stats.ts';
 import { backoff } from './backoff.ts';
@@ -38,12 +40,14 @@ export class Targets {
 
   /**
    * The sink of a target, opened anew when its file was replaced or removed.
-   * @throws QueueError USAGE for a kind of target that is not known.
+   * @throws QueueError USAGE for a target that is, or can be, no database.
    */
   sink(target: string): Sink {
     const open = this.#sinks.get(target);
     if (open && !open.changed()) return open;
     this.#drop(target);
+    if (!isUrl(target) && isInside(this.#config.baseDir, target))
+      throw new QueueError('USAGE', `'${target}' can't be a database: it lies in the spool`);
     const sink = openSink(target, {
       // Less than an entry may run, or the wait for another's lock would be taken for the entry's own time.
       busyTimeout: Math.min(this.#config.busyTimeout, MAX_BUSY_WAIT_MS, this.#config.statementTimeout / 2),
@@ -153,5 +157,14 @@ export class Targets {
   #drop(target: string): void {
     this.#sinks.get(target)?.close();
     this.#sinks.delete(target);
+  }
+}
+
+/** Whatever symlinks lead there: the lock, opened as a database and closed, would not be locked any more. */
+function isInside(directory: string, path: string): boolean {
+  try {
+    return `${realpathSync(dirname(path))}${sep}`.startsWith(`${realpathSync(directory)}${sep}`);
+  } catch {
+    return false;
   }
 }
