@@ -151,3 +151,23 @@ test('after reset all is listed again, although the directory has not changed', 
   backlog.reset();
   assert.equal(next(), all[0]);
 });
+
+test('an entry whose writer has not finished comes before a later one, however soon that appears', (t) => {
+  const { backlog, put, next } = setup(t);
+  const [first, second] = names(2) as [string, string];
+  put(first);
+  assert.equal(next(), first);
+  backlog.putOffUnfinished(first, 3_600_000);
+  assert.equal(next(), undefined);
+  put(second);
+  backlog.list();
+  assert.deepEqual([next(), next(), next()], [first, second, undefined]);
+});
+
+test('what is numbered later than the listing begins is taken all the same, in its order', (t) => {
+  const { backlog, put } = setup(t);
+  const ahead = `05_${(Date.now() + 3_600_000) * 1000}_1.json`;
+  put(...names(1, 6), ahead);
+  assert.deepEqual([backlog.list(), backlog.take(), backlog.take()], [2, ahead, names(1, 6)[0]]);
+  assert.equal(backlog.list(), 0);
+});

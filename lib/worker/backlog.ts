@@ -11,12 +11,12 @@
  * directory's mtime is polled too. While a large backlog is drained the watch is closed, for it would report every
  * unlink of ours.
  */
-import { type FSWatcher, statSync, watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import type { Config } from '../config.ts';
 import { codeOf } from '../errors.ts';
 import { isEntryName } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
-import { forEachName } from '../spool/listing.ts';
+import { GrowingDirectory } from '../spool/listing.ts';
 import { Lanes } from '../spool/order.ts';
 import { MAX_LEAD_US, microsOf, nowMicros } from '../spool/sequence.ts';
 
@@ -35,12 +35,15 @@ export class Backlog {
   readonly #spool: Spool;
   readonly #pollMs: number;
   readonly #lanes: Lanes;
+  readonly #directory: GrowingDirectory;
   /** How many names a listing hands to the lanes at a time. */
   readonly #portion: number;
   /** Every name that is in a lane, in hand, put off or parked: listings and events add only others. */
   readonly #known = new Set<string>();
   /** Names put off, by the time (performance.now) to look again. */
   readonly #putOff = new Map<string, number>();
+  /** Those of them whose writers had not finished. */
+  readonly #unfinished = new Set<string>();
   /** Names in pending/ that are no entry's. */
   readonly #oddNames: string[] = [];
   /** Names that events brought since the last refill. */
@@ -49,7 +52,8 @@ export class Backlog {
   #wake: (() => void) | undefined;
   #listedAt = Number.NEGATIVE_INFINITY;
   #listingCost = 0;
-  #listedMtime = 0;
+  /** Nothing was listed since the watch began: what came before it has no event. */
+  #isWatchNew = false;
   #nextPutOff = Number.POSITIVE_INFINITY;
   /** The highest sequence number seen. */
   highest = 0;
@@ -58,6 +62,7 @@ export class Backlog {
     this.#spool = spool;
     this.#pollMs = config.pollInterval * 1000;
     this.#lanes = new Lanes(config.aging, laneLimit);
+    this.#directory = new GrowingDirectory(spool.pending);
     this.#portion = Math.ceil(laneLimit / 4);
   }
 
@@ -110,6 +115,12 @@ export class Backlog {
     this.#nextPutOff = Math.min(this.#nextPutOff, at);
   }
 
+  /** The same for an entry still being written: it is looked at before any name that appears later, its writer's next. */
+  putOffUnfinished(name: string, ms: number): void {
+    this.#unfinished.add(name);
+    this.putOffFor(name, ms);
+  }
+
   /** Looks at all names that are put off at once (their database is back, or --once wants to know). */
   resumeAll(): void {
     this.#resume(Number.POSITIVE_INFINITY);
@@ -120,26 +131,29 @@ export class Backlog {
     this.#lanes.clear();
     this.#known.clear();
     this.#putOff.clear();
+    this.#unfinished.clear();
     this.#hints.clear();
     this.#oddNames.length = 0;
     this.#listedAt = Number.NEGATIVE_INFINITY;
-    this.#listedMtime = 0;
+    this.#directory.reset();
   }
 
   /** Brings the lanes up to date: names whose time has come, events, and a listing where one is due. */
   refill(): void {
     const now = performance.now();
     if (now >= this.#nextPutOff) this.#resume(now);
-    if (this.#isListingDue(now)) this.list();
+    // Events alone do not tell of what came before the watch, or was left by the last listing.
+    const isBehind = this.#isWatchNew || this.#directory.left > 0;
+    if (this.#isListingDue(now) || (isBehind && this.#hints.size > 0)) this.list();
     else if (this.#hints.size > 0) this.#addNew([...this.#hints]);
     this.#hints.clear();
     if (this.ready > WATCH_LIMIT) this.#unwatch();
   }
 
-  /** Lists pending/ now. @returns how many new names it found. */
+  /** Lists pending/ now. @returns how many new names there are, some of them for the next listing. */
   list(): number {
     const start = performance.now();
-    this.#listedMtime = mtimeOf(this.#spool.pending);
+    this.#isWatchNew = false;
     this.#lanes.liftHorizons();
     let found = 0;
     let listed = 0;
@@ -148,7 +162,7 @@ export class Backlog {
       found += this.#addNew(portion);
       portion = [];
     };
-    forEachName(this.#spool.pending, (name) => {
+    this.#directory.list((name) => {
       listed += 1;
       if (this.#lanes.isBeyondHorizon(name)) this.#noteSequence(name);
       else if (portion.push(name) >= this.#portion) handOver();
@@ -157,7 +171,7 @@ export class Backlog {
     this.#listedAt = performance.now();
     const cost = this.#listedAt - start;
     this.#listingCost = found * 2 > listed ? Math.min(cost, listed * KNOWN_NAME_MS) : cost;
-    return found;
+    return found + this.#directory.left;
   }
 
   /** Waits for an event, for the next name's time, or for a poll; at most `maxMs`. */
@@ -165,9 +179,8 @@ export class Backlog {
     this.#rewatch();
     // Never without letting events in: our own unlinks change the mtime as well.
     if (this.#hints.size > 0) return new Promise((done) => setImmediate(done));
-    const isListed = mtimeOf(this.#spool.pending) === this.#listedMtime;
-    const rest = this.#listedAt + this.#listingCost / LISTING_SHARE - performance.now();
-    const untilListing = isListed ? Number.POSITIVE_INFINITY : Math.max(0, rest);
+    const rest = Math.max(0, this.#restedAt - performance.now());
+    const untilListing = this.#directory.isAsListed ? Number.POSITIVE_INFINITY : rest;
     const untilPutOff = Math.max(0, this.#nextPutOff - performance.now());
     const ms = Math.min(maxMs, this.#pollMs, untilPutOff, untilListing);
     await new Promise<void>((done) => {
@@ -189,12 +202,16 @@ export class Backlog {
     this.#unwatch();
   }
 
+  /** When another listing is worth its cost. */
+  get #restedAt(): number {
+    return this.#listedAt + Math.max(this.#listingCost / LISTING_SHARE, this.#directory.restMs);
+  }
+
   #isListingDue(now: number): boolean {
     if (this.#lanes.isExhausted) return true;
-    const rested = now - this.#listedAt >= this.#listingCost / LISTING_SHARE;
-    if (this.ready === 0 && this.#hints.size === 0) {
-      return rested && mtimeOf(this.#spool.pending) !== this.#listedMtime;
-    }
+    const rested = now >= this.#restedAt;
+    if (rested && this.#directory.left > 0) return true;
+    if (this.ready === 0 && this.#hints.size === 0) return rested && !this.#directory.isAsListed;
     const interval = this.#watcher ? SAFETY_INTERVAL_MS : this.#pollMs;
     return rested && now - this.#listedAt >= interval;
   }
@@ -207,6 +224,7 @@ export class Backlog {
       fresh.push(name);
       this.#noteSequence(name);
     }
+    if (fresh.length > 0 && this.#unfinished.size > 0) this.#bringBack([...this.#unfinished]);
     // What has no entry's name has no place in the order: takeOdd() hands it out, to be buried.
     const odd = fresh.filter((name) => !isEntryName(name));
     this.#place(odd.length === 0 ? fresh : fresh.filter(isEntryName));
@@ -236,8 +254,15 @@ export class Backlog {
       if (at <= now) due.push(name);
       else this.#nextPutOff = Math.min(this.#nextPutOff, at);
     }
-    for (const name of due) this.#putOff.delete(name);
-    this.#place(due);
+    this.#bringBack(due);
+  }
+
+  #bringBack(names: readonly string[]): void {
+    for (const name of names) {
+      this.#putOff.delete(name);
+      this.#unfinished.delete(name);
+    }
+    this.#place(names);
   }
 
   #rewatch(): void {
@@ -247,6 +272,7 @@ export class Backlog {
         this.#onEvent(name),
       );
       this.#watcher.on('error', () => this.#unwatch());
+      this.#isWatchNew = true;
     } catch (error) {
       // No inotify instance left, or none on this file system: polling goes on.
       if (codeOf(error) === undefined) throw error;
@@ -259,7 +285,7 @@ export class Backlog {
   }
 
   #onEvent(name: string | null): void {
-    if (name === null) this.#listedMtime = 0;
+    if (name === null) this.#directory.reset();
     else if (this.#putOff.has(name)) this.#putOffNow(name);
     else if (!this.#known.has(name)) this.#hints.add(name);
     this.#wake?.();
@@ -270,8 +296,4 @@ export class Backlog {
     this.#putOff.set(name, 0);
     this.#nextPutOff = 0;
   }
-}
-
-function mtimeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

@@ -89,7 +89,7 @@ export function takeBatch(work: Work): Item[] {
         break;
       case 'unfinished':
         unfinished.add(name);
-        backlog.putOffFor(name, UNFINISHED_LOOK_MS);
+        backlog.putOffUnfinished(name, UNFINISHED_LOOK_MS);
         break;
       case 'gone':
         gone(work, name);
