@@ -92,13 +92,13 @@ queue_db_write() {
           >"$_queue_dir/pending/${_queue_pp}_$_queue_now.json"
       fi
       builtin umask "${_queue_mask:7}"
-      # Is the worker alive? The fields are PID, STARTTIME and HEARTBEAT.
+      # Is the worker alive? The fields are PID, STARTTIME and HEARTBEAT. A zombie takes signals, but has no exe.
       [[ $_queue_text == written && -f $_queue_dir/worker.pid ]] &&
         builtin mapfile -t -d ' ' -n 4 _queue_pid <"$_queue_dir/worker.pid" &&
         [[ $_queue_pid${_queue_pid[2]} == [123456789]*$'\n' ]] &&
         [[ $_queue_pid${_queue_pid[2]} != *[!0123456789$'\n']* ]] &&
         ((_queue_pid[2] -= EPOCHSECONDS, _queue_pid[2] < 30 && _queue_pid[2] > -30)) &&
-        builtin kill -0 "$_queue_pid" && return
+        [[ -e /proc/$_queue_pid/exe ]] && return
     fi
   } 2>/dev/null
   _queue_finish "$@"
@@ -374,8 +374,8 @@ return 0
 #      0600). The final newline commits it: readers leave a file without one alone. A taken name: next
 #      microsecond. A death between 5 and 6 leaves a file that no entry names, for queue-cleanup to remove.
 #   7. Only then look for the worker, which looks for entries after it has said goodbye: one of the two sees
-#      the other. worker.pid is `PID STARTTIME HEARTBEAT`; alive is a pid that exists and a heartbeat of the
-#      last 30 s. Else claim the start note of these 5 s and start one: in its own session, reparented, stdio
+#      the other. worker.pid is `PID STARTTIME HEARTBEAT`; alive is a process that has not ended (a zombie has)
+#      and a heartbeat of the last 30 s. Else claim the start note of these 5 s and start one: in its own session, reparented, stdio
 #      on /dev/null and no other descriptor, before we return; an agent waits for descriptors and kills
 #      children.
 #

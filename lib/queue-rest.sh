@@ -23,12 +23,12 @@ _queue_prepare_any() {
   return 1
 }
 
-# Everything after the attempt to write, unless a worker is alive. _queue_text tells how that went.
+# Everything after the attempt to write, unless a worker is seen alive. _queue_text tells how that went.
 _queue_finish() {
   local _queue_ties=$((_queue_ties + 1)) _queue_peeked=$_queue_peeked
   local _queue_file=$_queue_dir/pending/${_queue_pp}_$_queue_now.json
   if [[ $_queue_text == written ]]; then
-    _queue_start_worker
+    _queue_is_alive || _queue_start_worker
     return 0
   fi
   [[ $_queue_text != short ]] || _queue_made+=("$_queue_file")
@@ -309,14 +309,18 @@ _queue_ask_umask() {
 }
 
 # 0 when worker.pid names a living process with a heartbeat of the last 30 s. One from the future is as dead
-# as an old one: the clock was wrong then or is now.
+# as an old one: the clock was wrong then or is now. So is a zombie, which a killed worker stays in a container
+# without an init; /proc/PID/stat tells where /proc/PID/exe is not ours to see, or there is no /proc.
 _queue_is_alive() {
-  local _queue_pid
+  local _queue_pid _queue_stat=''
   [[ -f $_queue_dir/worker.pid ]] && builtin mapfile -t -d ' ' -n 4 _queue_pid <"$_queue_dir/worker.pid" &&
     [[ $_queue_pid${_queue_pid[2]} == [123456789]*$'\n' ]] &&
     [[ $_queue_pid${_queue_pid[2]} != *[!0123456789$'\n']* ]] &&
     ((_queue_pid[2] -= EPOCHSECONDS, _queue_pid[2] < 30 && _queue_pid[2] > -30)) &&
-    builtin kill -0 "$_queue_pid"
+    builtin kill -0 "$_queue_pid" || return
+  # Fields 1 to 3 are PID, (NAME) and the state; the name may hold anything.
+  [[ ! -f /proc/$_queue_pid/stat ]] || builtin read -r -d '' _queue_stat <"/proc/$_queue_pid/stat"
+  [[ ${_queue_stat##*') '} != [ZX]* ]]
 } 2>/dev/null
 
 # Starts a worker unless another producer has done so in these 5 s. What goes wrong stands in worker.log: the

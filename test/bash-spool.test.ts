@@ -1,6 +1,7 @@
 /** lib/queue-lib.sh and dist/queue-write against a real spool: no process, safe files, a worker when none is there. */
+
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -508,4 +509,30 @@ queue_ensure_worker && queue_stats_get`;
     'queue_worker_is_running && queue_stop_worker; queue_worker_is_running || echo gone',
   );
   assert.deepEqual([stop.stdout, stop.stderr], ['gone\n', '']);
+});
+
+test('a zombie is no worker: it takes signals, as a killed worker does in a container without an init', {
+  skip: !existsSync('/proc/self/stat') && 'needs /proc',
+}, async (t) => {
+  const self = project(t);
+  const node = listeningNode(self);
+  fakeWorker(self);
+  // The child ends when its parent has become a program that never waits for it.
+  const script = 'sleep 600 & echo $!; exec sleep 600';
+  const parent = spawn('bash', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+  t.after(() => parent.kill('SIGKILL'));
+  let text = '';
+  parent.stdout.on('data', (chunk: Buffer) => {
+    text += chunk;
+  });
+  const pid = await waitFor('the child', () => Number.parseInt(text, 10));
+  await waitFor('exec', () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n');
+  process.kill(pid, 'SIGKILL');
+  await waitFor('the zombie', () => /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')));
+  const heartbeat = Math.floor(Date.now() / 1000);
+  writeFileSync(join(self.spool, 'worker.pid'), `${pid} 1 ${heartbeat}\n`);
+  assert.equal((await self.bash('queue_worker_is_running')).code, 1);
+  const result = await self.bash('queue_db_write "SELECT 1"', [], { env: { QUEUE_NODE: node.path } });
+  assert.deepEqual(result, { code: 0, signal: null, stdout: '', stderr: '' });
+  await waitFor('a start', () => node.calls().length === 1);
 });

@@ -2,7 +2,7 @@
  * Starting a worker when none is there. Producers publish first and call this after: the worker looks once more
  * after it has said goodbye, so whichever of the two comes last sees the other, and no entry is stranded.
  */
-import { spawn } from 'node:child_process';
+import { type StdioOptions, spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../errors.ts';
@@ -13,6 +13,8 @@ import { openLog } from './log.ts';
 import { livingWorker } from './presence.ts';
 
 const START_INTERVAL_S = 5;
+/** Descriptors of a shell are small numbers; a large one would make a list as long. */
+const MAX_INHERITED = 1024;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -32,13 +34,30 @@ export function ensureWorker(spool: Spool, envOf: () => Env = () => process.env)
 
 /** Starts a detached worker: own session, no descriptor of ours, reparented as soon as we exit. */
 export function spawnWorker(spool: Spool, env: Env = process.env): void {
-  const child = spawn(process.execPath, [executablePath('queue-worker'), 'run'], {
-    detached: true,
-    stdio: 'ignore',
-    env: { ...env, QUEUE_BASE_DIR: spool.base },
-  });
-  child.on('error', (error) => openLog(spool)('error', `the worker can't be started: ${error.message}`));
-  child.unref();
+  const nothing = openSync('/dev/null', 'r+');
+  try {
+    const child = spawn(process.execPath, [executablePath('queue-worker'), 'run'], {
+      detached: true,
+      stdio: stdioOfWorker(nothing),
+      env: { ...env, QUEUE_BASE_DIR: spool.base },
+    });
+    child.on('error', (error) => openLog(spool)('error', `the worker can't be started: ${error.message}`));
+    child.unref();
+  } finally {
+    closeSync(nothing);
+  }
+}
+
+/**
+ * Node keeps what it has inherited from its children, but only up to the first descriptor above 15 that is not in use:
+ * the lock that a caller holds with `exec 200>FILE` would be the worker's too. So the others lead nowhere there.
+ */
+function stdioOfWorker(nothing: number): StdioOptions {
+  const stdio: (number | 'ignore')[] = ['ignore', 'ignore', 'ignore'];
+  if (!existsSync('/proc/self/fd')) return stdio;
+  const open = readdirSync('/proc/self/fd').map(Number);
+  for (const fd of open.filter((fd) => fd > 15 && fd < MAX_INHERITED)) stdio[fd] = nothing;
+  return Array.from(stdio, (entry) => entry ?? 'ignore');
 }
 
 /** Asks the parent of this (supervised) worker to start another when this one is gone. */
