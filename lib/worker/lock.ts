@@ -3,7 +3,7 @@
  * dies, however it dies; a pid file or a mkdir lock would stay behind.
  */
 import { closeSync, constants, openSync, statSync } from 'node:fs';
-import { codeOf } from '../errors.ts';
+import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { type Db, loadDriver } from '../sink/driver.ts';
 import { FILE_MODE, type Spool } from '../spool/layout.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
@@ -28,18 +28,20 @@ export class WorkerLock {
     if (held.has(inodeOf(spool.lock))) return undefined;
     for (;;) {
       createFile(spool.lock);
-      const database = new (loadDriver(spool.lock))(spool.lock, { timeout: 0 });
+      const Driver = loadDriver(spool.lock);
+      let database: Db | undefined;
       try {
+        database = new Driver(spool.lock, { timeout: 0 });
         database.exec('BEGIN EXCLUSIVE');
         const inode = inodeOf(spool.lock);
         held.add(inode);
         return new WorkerLock(spool, database, inode);
       } catch (error) {
-        database.close();
+        database?.close();
         const code = codeOf(error) ?? '';
         if (code.startsWith('SQLITE_BUSY')) return undefined;
         // Overwritten with something else: nobody can hold it, so a new file is as good.
-        if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') throw error;
+        if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') throw cannotLock(spool, error);
         unlinkIfThere(spool.lock);
       }
     }
@@ -54,6 +56,13 @@ export class WorkerLock {
     held.delete(this.#inode);
     this.#database.close();
   }
+}
+
+function cannotLock(spool: Spool, error: unknown): QueueError {
+  return new QueueError('WORKER', `the lock ${spool.lock} can't be taken: ${messageOf(error)}`, {
+    hint: 'Nothing is lost; try again later.',
+    cause: error,
+  });
 }
 
 /** O_NOFOLLOW: SQLite itself would follow a planted symlink and write there. */
