@@ -150,6 +150,31 @@ test(
     }),
 );
 
+test('--once leaves when both the database and the spool are full', { skip: noStrace() }, (t) =>
+  faultRun(t, async ({ count }) => {
+    const batch = batchWithin(project(t), 'batch');
+    const fault = { kind: 'error=ENOSPC', call: 'pwrite64', when: '2+' };
+    const result = await strike(batch.self, fault, WORKER);
+    assert.equal(result.code, 1, result.stderr);
+    await finish(batch, describe(fault));
+    count({ ...settleAccount(batch, describe(fault)), faults: result.struck.length });
+  }),
+);
+
+test('an entry whose temporary name can not be removed is written once', { skip: noStrace() }, (t) =>
+  faultRun(t, async ({ count }) => {
+    const self = projectWithin(project(t), 'spool');
+    withLog(self);
+    fakeWorker(self);
+    const fault = { kind: 'error=EIO', call: 'unlink', when: '1+' };
+    const result = await strike(self, fault, PRODUCERS['enqueue()']('a'));
+    assert.equal(result.code, 0, result.stderr);
+    await self.run('queue-worker', ['run', '--once']);
+    count({ entries: 1, faults: result.struck.length });
+    assert.deepEqual(logged(self), ['a']);
+  }),
+);
+
 for (const name of PRODUCER_NAMES) {
   test(`a producer gets an error from each call, once and for good: ${name}`, { skip: noStrace() }, (t) =>
     faultRun(t, async ({ random, count }) => {
