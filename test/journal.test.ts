@@ -108,6 +108,18 @@ test('a file of over 16 MB is closed, and the next number begun; an archived one
   assert.deepEqual(namesIn(file(spool, 8)), ['05_5_1.json']);
 });
 
+test('a direct write that fills the file beside a worker: both go on in the next one', (t) => {
+  const spool = spoolOf(t);
+  const journal = Journal.open(spool);
+  t.after(() => journal.close());
+  journal.append([line(1)]);
+  appendDirect(spool, line(2, { x: 'x'.repeat(17 * 1024 * 1024) }));
+  journal.append([line(3)]);
+  appendDirect(spool, line(4));
+  assert.deepEqual(namesIn(file(spool, 1)), ['05_1_1.json', '05_2_1.json']);
+  assert.deepEqual(namesIn(file(spool, 2)), ['05_3_1.json', '05_4_1.json']);
+});
+
 test('recent finds what was written last, across a rotation, and nothing else', (t) => {
   const spool = spoolOf(t);
   const journal = Journal.open(spool);

@@ -67,8 +67,25 @@ export function publish(
  */
 export function publishAs(spool: Spool, name: string, text: string, durable: boolean): boolean {
   const isNew = linkNew(spool, name, join(spool.pending, name), text, durable);
-  if (isNew && durable) fsyncDirectory(spool.pending);
+  if (isNew && durable) syncOrTakeBack(spool, name);
   return isNew;
+}
+
+/**
+ * Whoever is told of a failure writes the entry elsewhere or again, so it must not be in pending/ then. One that is gone
+ * has been applied, and is on disk in the database; one that can't be taken back is in, and failure would be the lie.
+ */
+function syncOrTakeBack(spool: Spool, name: string): void {
+  try {
+    fsyncDirectory(spool.pending);
+  } catch (error) {
+    try {
+      unlinkSync(join(spool.pending, name));
+    } catch {
+      return;
+    }
+    throw error;
+  }
 }
 
 /**
@@ -81,7 +98,8 @@ export function linkNew(spool: Spool, name: string, path: string, text: string, 
     writeNew(temporary, text, durable);
     return linkOrCopy(temporary, path);
   } finally {
-    unlinkIfThere(temporary);
+    // It is in or it is not: what can't be removed here must not make a failure of it.
+    removeLitter(temporary);
   }
 }
 
@@ -102,7 +120,7 @@ export function replaceFile(spool: Spool, path: string, text: string): void {
     writeChecked(temporary, text);
     renameSync(temporary, path);
   } finally {
-    unlinkIfThere(temporary);
+    removeLitter(temporary);
   }
 }
 

@@ -46,7 +46,8 @@ export function readEntryFile(path: string): FileRead {
  */
 export function readOwnFile(path: string): Buffer | undefined {
   const read = readEntryFile(path);
-  if (read.kind === 'fault') throw Object.assign(new Error(read.message), { code: read.code });
+  if (read.kind === 'fault')
+    throw Object.assign(new Error(read.message), { code: read.code, syscall: 'read' });
   return read.kind === 'bytes' ? Buffer.from(read.bytes) : undefined;
 }
 

@@ -28,9 +28,10 @@ export class WorkerLock {
     if (held.has(inodeOf(spool.lock))) return undefined;
     for (;;) {
       createFile(spool.lock);
+      const Driver = loadDriver(spool.lock);
       let database: Db | undefined;
       try {
-        database = new (loadDriver(spool.lock))(spool.lock, { timeout: 0 });
+        database = new Driver(spool.lock, { timeout: 0 });
         // Nothing is ever written to it, but SQLite would begin a journal file, and on a full disk it could not.
         database.pragma('journal_mode = MEMORY');
         database.exec('BEGIN EXCLUSIVE');
@@ -42,13 +43,7 @@ export class WorkerLock {
         const code = codeOf(error) ?? '';
         if (code.startsWith('SQLITE_BUSY')) return undefined;
         // Overwritten with something else: nobody can hold it, so a new file is as good.
-        if (code.startsWith('SQLITE_') && code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') {
-          const message = `the lock ${spool.lock} can't be taken: ${messageOf(error)}`;
-          throw new QueueError('SPOOL_UNWRITABLE', message, {
-            hint: 'Move it away, and what stands beside it.',
-          });
-        }
-        if (!code.startsWith('SQLITE_')) throw error;
+        if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') throw cannotLock(spool, error);
         unlinkIfThere(spool.lock);
       }
     }
@@ -63,6 +58,13 @@ export class WorkerLock {
     held.delete(this.#inode);
     this.#database.close();
   }
+}
+
+function cannotLock(spool: Spool, error: unknown): QueueError {
+  return new QueueError('SPOOL_UNWRITABLE', `the lock ${spool.lock} can't be taken: ${messageOf(error)}`, {
+    hint: 'Nothing is lost. Move it away, and what stands beside it, or try again later.',
+    cause: error,
+  });
 }
 
 /** O_NOFOLLOW: SQLite itself would follow a planted symlink and write there. */

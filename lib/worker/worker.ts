@@ -7,8 +7,7 @@
  *   waiting    nothing is ready: wait for an event, a due time or a poll.
  *   outage     a database can't be used: its entries are parked and tried with backoff; others go on.
  *   leaving    idle for QUEUE_IDLE_EXIT: take worker.pid and the start notes away, list pending/ once more; go on
- *              if there is work, else free the lock. Producers publish before they look for a worker, the worker
- *              looks after it said goodbye: no entry is stranded.
+ *              if there is work, else free the lock. Producers publish before they look, so none is stranded.
  *   stopped    SIGTERM, SIGINT or the watchdog: the batch in hand is finished, processing/ is empty.
  *
  * A SIGKILL in any state costs nothing: see recover.ts.
@@ -135,27 +134,34 @@ export class Worker {
         await this.#pauseAfter(error);
         continue;
       }
-      await this.#work.backlog.wait(this.#work.targets.untilNextTry());
+      await backlog.wait(targets.untilNextTry());
     }
   }
 
   /** One step of work. @returns false when there is nothing to do now. */
   #step(): boolean {
-    const { backlog, targets, config, stats } = this.#work;
+    const { backlog, targets, config } = this.#work;
     if (!this.#recovered) this.#recover();
     this.#housekeeping.tidy();
     backlog.putBack(targets.unparkDue(config.batchSize));
     backlog.refill();
     this.#hireFor(backlog.ready);
     buryOddNames(this.#work);
+    const before = this.#settled;
     const items = takeBatch(this.#work);
-    if (items.length > 0) {
-      applyBatch(this.#work, items);
-      this.#tryToNote();
-    }
-    this.#faults = 0;
-    delete stats.outages.spool;
-    return items.length > 0 || backlog.hasMore;
+    if (items.length > 0) applyBatch(this.#work, items);
+    if (items.length > 0) this.#tryToNote();
+    const isBusy = items.length > 0 || backlog.hasMore;
+    // A step that has only parked entries has not tried again what failed: the fault may well last.
+    if (this.#settled > before || (!isBusy && targets.parked === 0)) this.#faults = 0;
+    if (this.#faults === 0) delete this.#work.stats.outages.spool;
+    return isBusy;
+  }
+
+  /** How many entries are done with, or put off for a retry. */
+  get #settled(): number {
+    const { summary, stats } = this.#work;
+    return summary.applied + summary.duplicates + summary.failed + stats.retried;
   }
 
   /** A second thread pays only for a large backlog. */
@@ -280,7 +286,7 @@ export class Worker {
   async #pauseAfter(error: unknown): Promise<void> {
     const { spool, config, backlog, targets, stats, summary, log } = this.#work;
     const isLockLost = error instanceof QueueError && error.code === 'WORKER';
-    if (isLockLost || !existsSync(spool.pending)) this.#stopping = true;
+    this.#stopping ||= isLockLost || !existsSync(spool.pending);
     this.#recovered = false;
     await this.#work.files?.end();
     this.#work.files = undefined;

@@ -14,6 +14,7 @@ import Database from 'better-sqlite3';
 import { type Batch, batchWithin, finish, settleAccount } from '../support/batch-of-all-kinds.ts';
 import { compare, type FaultRun, FULL, faultRun, type Random } from '../support/faults.ts';
 import { fakeWorker } from '../support/producer.ts';
+import { PRODUCER_NAMES, PRODUCERS } from '../support/producers.ts';
 import {
   DIST,
   type Project,
@@ -22,7 +23,6 @@ import {
   projectWithin,
   QUEUE_LIB,
   type Result,
-  ROOT,
   waitFor,
 } from '../support/project.ts';
 import { entryText, letter, logged, logs, noStrace, put, withLog } from '../support/queue.ts';
@@ -111,7 +111,7 @@ test('a worker is killed while its second thread unlinks and reads ahead', { ski
   faultRun(t, async ({ random, count }) => {
     const outer = project(t);
     // The main thread unlinks a manifest a batch: what comes to numbers like these is the other thread.
-    const whens = FULL ? [60, 200, 777, 1500, 2900, 4100, 5000] : [100 + random.below(4000)];
+    const whens = FULL ? [60, 200, 777, 1300, 2100] : [100 + random.below(1500)];
     const faults = whens.flatMap((when) =>
       (FULL ? ['unlink', 'openat'] : ['unlink']).map((call) => ({
         kind: 'signal=SIGKILL',
@@ -144,53 +144,11 @@ test('a worker is killed while its second thread unlinks and reads ahead', { ski
   }),
 );
 
-/** A producer that writes `text` and says so on stdout as soon as it is acknowledged. */
-type Producer = (text: string) => readonly string[];
-
-const LONG = 'x'.repeat(600);
-const API = `const { enqueue } = await import(process.argv[1]);
-enqueue({ sql: process.argv[2], params: { v: process.argv[3] } });
-process.stdout.write('acknowledged');`;
-const SQL = 'INSERT INTO log(t) VALUES(substr(:v, 1, instr(:v, $$ $$) - 1))'.replaceAll('$$', "'");
-const PRODUCERS: Record<string, { command: Producer; sample: number; env?: Record<string, string> }> = {
-  'enqueue()': {
-    command: (text) => [process.execPath, '-e', API, join(ROOT, 'dist', 'index.mjs'), SQL, `${text} `],
-    sample: 12,
-  },
-  "queue-write's Node half, durable": {
-    command: (text) => [
-      process.execPath,
-      join(DIST, 'queue-write'),
-      '--durable',
-      '--print',
-      '--param',
-      `v=${text} `,
-      SQL,
-    ],
-    sample: 12,
-  },
-  "queue-write's bash half": {
-    command: (text) => [join(DIST, 'queue-write'), '--print', '--param', `v=${text} `, SQL],
-    sample: 50,
-  },
-  'the bash library, with a value in a file': {
-    command: (text) => [
-      'bash',
-      '-c',
-      `. "$1"; queue_db_write "$2" op 5 '{}' "v=$3" && echo acknowledged`,
-      'test',
-      QUEUE_LIB,
-      SQL,
-      `${text} ${LONG}`,
-    ],
-    sample: 50,
-  },
-};
-
-for (const [name, { command, sample }] of Object.entries(PRODUCERS)) {
+for (const name of PRODUCER_NAMES) {
   test(`a producer is killed at each call: ${name}`, { skip: noStrace() }, (t) =>
     faultRun(t, async ({ random, count }) => {
       const outer = project(t);
+      const command = PRODUCERS[name];
       const self = projectWithin(outer, 'spool');
       withLog(self);
       const model = projectWithin(outer, 'model');
@@ -200,7 +158,7 @@ for (const [name, { command, sample }] of Object.entries(PRODUCERS)) {
       assert.ok(points.length >= 2, 'the trace shows the write');
       // One spool for all: each has to do with what the killed ones before it left.
       const written: { text: string; isSure: boolean }[] = [];
-      for (const point of choose(random, points, sample)) {
+      for (const point of choose(random, points, 50)) {
         fakeWorker(self);
         const text = describe(killAt(point)).replaceAll(' ', '-');
         const { struck, stdout } = await strike(self, killAt(point), command(text));
@@ -222,7 +180,10 @@ for (const [name, { command, sample }] of Object.entries(PRODUCERS)) {
   );
 }
 
-for (const name of ["queue-write's Node half, durable", 'the bash library, with a value in a file']) {
+for (const name of [
+  "queue-write's Node half, durable",
+  'the bash library, with a value in a file',
+] as const) {
   test(
     `a producer that makes its spool is killed at each call, or the worker it starts: ${name}`,
     {
@@ -231,7 +192,7 @@ for (const name of ["queue-write's Node half, durable", 'the bash library, with 
     (t) =>
       faultRun(t, async ({ random, count }) => {
         const outer = project(t);
-        const { command } = PRODUCERS[name] as (typeof PRODUCERS)[string];
+        const command = PRODUCERS[name];
         const place = (directory: string): Project => {
           const self = projectWithin(outer, directory, { QUEUE_IDLE_EXIT: '0.2' });
           mkdirSync(join(self.dir, '.hive-mind'));

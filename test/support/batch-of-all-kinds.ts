@@ -103,15 +103,22 @@ export function settleAccount({ self, names }: Batch, context: string): Partial<
   const paths = pathsOf(self);
   const figures = { entries: ENTRIES, lost: 0, duplicated: 0, outOfOrder: 0 };
   const nameOf = (text: string): string => names.get(text) as string;
-  const journal = self.journal().map((line) => line.name as string);
+  const lines = self.journal();
+  const journal = lines.map((line) => line.name as string);
+  // One that is tried again does not hold up the others.
+  const retried = new Set(lines.filter((line) => line.retries !== 0).map((line) => line.name as string));
+  const isInOrder = (text: string): boolean => !retried.has(nameOf(text));
   const identity = readFileSync(join(self.spool, '.identity'), 'latin1');
   for (const target of TARGETS) {
     const rows = query(paths[target], 'SELECT t FROM log ORDER BY n') as string[];
     const { lost, duplicated } = compare(EXPECTED[target], rows);
     figures.lost += lost.length;
     figures.duplicated += duplicated.length;
-    assert.deepEqual(rows, EXPECTED[target], `${context}: the rows of ${target}`);
-    const own = EXPECTED[target].map(nameOf);
+    assert.deepEqual({ lost, duplicated }, { lost: [], duplicated: [] }, `${context}: the rows of ${target}`);
+    const inOrder = EXPECTED[target].filter(isInOrder);
+    figures.outOfOrder += rows.filter(isInOrder).join() === inOrder.join() ? 0 : 1;
+    assert.deepEqual(rows.filter(isInOrder), inOrder, `${context}: the order in ${target}`);
+    const own = inOrder.map(nameOf);
     assert.deepEqual(
       journal.filter((name) => own.includes(name)),
       own,
@@ -125,6 +132,7 @@ export function settleAccount({ self, names }: Batch, context: string): Partial<
     assert.deepEqual(probes.sort(), keys.sort(), `${context}: the ledger of ${target}`);
     assert.deepEqual(query(paths[target], 'PRAGMA integrity_check'), ['ok'], `${context}: ${target}`);
   }
+  assert.equal(new Set(journal).size, journal.length, `${context}: the journal has ${journal}`);
   assert.equal(journal.length, ENTRIES - 1, `${context}: the journal has ${journal}`);
   assert.deepEqual(query(self.db, 'SELECT x FROM m'), [1], `${context}: what was migrated`);
   assert.deepEqual(query(self.db, 'SELECT version FROM _queue_migrations'), [1, 2], `${context}: migrations`);

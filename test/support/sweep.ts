@@ -19,7 +19,7 @@ export const CHANGING = [
 export const SYNCING = ['fsync', 'fdatasync'];
 
 /** After this a run is taken to hang. It is far beyond what any needs on a machine under load. */
-const LIMIT_S = 90;
+const LIMIT_S = 60;
 
 export interface Fault {
   /** What strace is to inject: `signal=SIGKILL`, `error=EIO`. */
