@@ -15,9 +15,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { FULL, faultRun, type Random } from '../support/faults.ts';
 import { assertInRuns, assertOneAtATime, MARKED_LOG, marked, workersBelow } from '../support/holders.ts';
-import { type Kind, type Producer, startProducer } from '../support/resident-producers.ts';
 import { type Project, project, waitFor, workerPid } from '../support/project.ts';
 import { ended, execute, workerLog } from '../support/queue.ts';
+import { type Kind, type Producer, startProducer } from '../support/resident-producers.ts';
 
 const isLinux = existsSync('/proc/self/fd');
 /** An entry that waits for this long waits for ever: nothing comes that could help it. */

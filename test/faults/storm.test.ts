@@ -18,9 +18,9 @@ import {
   marked,
   workersBelow,
 } from '../support/holders.ts';
-import { type Kind, type Order, startProducer } from '../support/resident-producers.ts';
 import { type Project, processesNaming, project, waitFor, workerPid } from '../support/project.ts';
 import { ended, execute, once, startWorker, stopWorker, workerLog } from '../support/queue.ts';
+import { type Kind, type Order, startProducer } from '../support/resident-producers.ts';
 
 const isLinux = existsSync('/proc/self/fd');
 const PRODUCERS = 16;

@@ -1,4 +1,4 @@
-import { type Spool } from './layout.js';
+import type { Spool } from './layout.js';
 export interface JournalLine {
     /** The entry's text as spooled. */
     readonly text: string;

@@ -26,7 +26,12 @@ export declare function linkNew(spool: Spool, name: string, path: string, text: 
 export declare function moveNew(from: string, to: string): boolean;
 /** Replaces the entry `name` in pending/ (its own retry) or another spool file: readers see the old or the new. */
 export declare function replaceFile(spool: Spool, path: string, text: string): void;
-/** Appends in one write(2), creating the file; a FIFO or symlink in its place is refused (ENXIO, ELOOP). */
+/**
+ * Opens one of the spool's own files, by no symlink and waiting for nobody.
+ * @throws QueueError SPOOL_UNSAFE when it is something else than a file, system errors (a symlink: ELOOP).
+ */
+export declare function openOwnFile(path: string, flags: number): number;
+/** Appends in one write(2), creating the file. @throws when a symlink, a FIFO or the like stands in its place. */
 export declare function appendOwnFile(path: string, text: string): void;
 /** Writes all the bytes, however many calls that takes. */
 export declare function writeAll(fd: number, bytes: Buffer): void;

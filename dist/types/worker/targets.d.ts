@@ -1,6 +1,5 @@
-/** The databases a worker writes to: one sink each, opened when needed, and the outage each may be in. */
-import type { Config } from '../config.js';
-import type { QueueError } from '../errors.js';
+import { type Config } from '../config.js';
+import { QueueError } from '../errors.js';
 import { type Sink } from '../sink/sink.js';
 import type { Stats } from '../spool/stats.js';
 import type { Log } from './log.js';
@@ -9,7 +8,7 @@ export declare class Targets {
     constructor(config: Config, stats: Stats, log: Log);
     /**
      * The sink of a target, opened anew when its file was replaced or removed.
-     * @throws QueueError USAGE for a kind of target that is not known.
+     * @throws QueueError USAGE for a target that is, or can be, no database.
      */
     sink(target: string): Sink;
     /** True when entries for the target are to be parked instead of tried. */
