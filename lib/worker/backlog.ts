@@ -35,6 +35,8 @@ const LISTING_SHARE = 0.1;
 const KNOWN_NAME_MS = 0.001;
 /** How often the directory is listed although events say nothing new. */
 const SAFETY_INTERVAL_MS = 5000;
+/** At least one tick of any file system's clock but FAT's. */
+const TICK_MS = 20;
 
 export class Backlog {
   readonly #spool: Spool;
@@ -140,10 +142,9 @@ export class Backlog {
   /** Brings the lanes up to date: events, a listing where one is due, and names whose time has come. */
   refill(): void {
     const now = performance.now();
-    if (this.#isListingDue(now)) {
-      this.list();
-      this.#hints.clear();
-    } else if (!this.#mustList && this.#hints.size > 0) {
+    if (this.#isListingDue(now)) this.list();
+    // After a listing, too: it may have left out a name whose event is here already.
+    if (!this.#mustList && this.#hints.size > 0) {
       this.#addNew([...this.#hints]);
       this.#hints.clear();
     }
@@ -155,7 +156,9 @@ export class Backlog {
   list(): number {
     const start = performance.now();
     this.#mustList = false;
-    this.#listedMtime = mtimeOf(this.#spool.pending);
+    const mtime = mtimeOf(this.#spool.pending);
+    // What comes within the same tick of the file system's clock leaves the mtime as it is.
+    this.#listedMtime = !this.#watcher && Date.now() - mtime < TICK_MS ? Number.NaN : mtime;
     let { found, listed } = this.#look();
     // From a clock that was ahead: there is nothing to wait for.
     if (this.#leftOut > nowMicros()) ({ found, listed } = this.#look());
