@@ -1,5 +1,6 @@
 /** Progress of long work: a bar on the terminal, on stderr; nothing where nobody looks. */
 import { Presets, SingleBar } from 'cli-progress';
+import { onInterrupt } from '../maintenance/interrupt.ts';
 
 /** Told how far the work is; `total` may change. */
 export type OnProgress = (done: number, total: number) => void;
@@ -16,12 +17,15 @@ export async function withBar<T>(
     Presets.shades_grey,
   );
   bar.start(1, 0);
+  // The cursor is hidden meanwhile.
+  const takeBack = onInterrupt(() => bar.stop());
   try {
     return await work((done, total) => {
       bar.setTotal(Math.max(1, total));
       bar.update(Math.min(done, total));
     });
   } finally {
+    takeBack();
     bar.stop();
   }
 }
