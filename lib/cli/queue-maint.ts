@@ -1,10 +1,16 @@
 /** queue-maint: looks after the database. Each command has a file of its own in maint/. */
 import { isSqlThread, runSqlThread } from '../maintenance/database/sql-thread.ts';
+import { doDutiesOnSignals } from '../maintenance/interrupt.ts';
+import { analyze } from './maint/analyze.ts';
+import { checkpoint } from './maint/checkpoint.ts';
 import { integrity } from './maint/integrity.ts';
+import { optimize } from './maint/optimize.ts';
+import { stats } from './maint/stats.ts';
+import { vacuum } from './maint/vacuum.ts';
 import type { Verb } from './maint/verb.ts';
 import { runCommand, usage } from './runner.ts';
 
-const verbs: readonly Verb[] = [integrity];
+const verbs: readonly Verb[] = [checkpoint, vacuum, analyze, optimize, integrity, stats];
 
 const help = `Usage: queue-maint COMMAND [OPTIONS]
 
@@ -20,6 +26,7 @@ Exit codes: 0 done, all well; 1 not possible, or a warning; 2 usage, or (health,
 
 if (isSqlThread()) runSqlThread();
 else {
+  doDutiesOnSignals();
   void runCommand({
     name: 'queue-maint',
     help: (args) => verbOf(args[0])?.help ?? help,

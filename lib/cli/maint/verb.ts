@@ -43,3 +43,8 @@ export function whereOf(values: { db?: string | undefined }): Where {
   }
   return { config, spool: spoolAt(config.baseDir), database };
 }
+
+/** @throws QueueError USAGE when there are any. */
+export function refuseArguments(positionals: readonly string[]): void {
+  if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
+}
