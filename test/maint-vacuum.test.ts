@@ -91,7 +91,6 @@ test('hooks write and the worker applies while every command runs, again and aga
     const { code, stderr } = await self.run('queue-maint', command.split(' '));
     assert.equal(code, 0, `${command}: ${stderr}`);
   }
-  execute(self, '', self.db);
   await self.run('touch', [join(self.dir, 'stop')]);
   for (const { ended } of hooks) assert.equal(await ended, 0);
   const written = hooks.flatMap((lane) => lane.text().split('\n').filter(Boolean));
@@ -143,7 +142,7 @@ test('a vacuum cut off by Ctrl-C lets the queue go on at once, without another h
   const self = project(t);
   const { vacuum, unlock } = await blockedVacuum(t, self);
   const before = fingerprint(self);
-  await hook(self, 'meanwhile');
+  putEntry(self, logs('meanwhile'));
   process.kill(vacuum.pid, 'SIGINT');
   assert.equal(await vacuum.ended, null, 'it ended by the signal');
   unlock();
@@ -156,7 +155,7 @@ test('two vacuums at once: one after the other', async (t) => {
   const { vacuum, unlock } = await blockedVacuum(t, self);
   const before = fingerprint(self);
   const second = background(t, self, MAINT, ['vacuum']);
-  await waitFor('the second to have begun', () => second.text().includes('this may take'));
+  await waitFor('the second to have begun', () => second.text().includes('this takes about'));
   unlock();
   assert.deepEqual(await Promise.all([vacuum.ended, second.ended]), [0, 0], vacuum.text() + second.text());
   assertSound(self, before, 'after both');
@@ -197,7 +196,6 @@ test('a disk that is too small is found out before anything is done; one that is
     assert.equal(enough.code, 0, enough.stderr);
     assert.match(enough.stdout, /sound\n$/);
   }
-  assert.ok(!workerLog(self).includes('no space'));
 });
 
 test('on a terminal a bar is drawn, and Ctrl-C gives the cursor back', {

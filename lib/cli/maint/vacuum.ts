@@ -56,7 +56,10 @@ Examples:
       );
     } else {
       const { seconds } = planVacuum(database, { busyTimeout });
-      if (!values.json) printLines([`this may take ${formatSeconds(seconds)}; the queue is held meanwhile`]);
+      if (!values.json)
+        printLines([
+          `this takes about ${formatSeconds(seconds)}, more on a busy disk; the queue is held meanwhile`,
+        ]);
       report = await withBar('vacuum', (onProgress) =>
         vacuumDatabase(spool, database, { busyTimeout, enableIncremental, onProgress }),
       );
