@@ -2,6 +2,28 @@
 export { type Config, loadConfig } from './config.ts';
 export { type ErrorCode, EXIT, QueueError } from './errors.ts';
 export { type CleanupOptions, cleanUp, TASKS, type Task, type TaskReport } from './maintenance/cleanup.ts';
+export { type AnalyzeOptions, type AnalyzeReport, analyzeDatabase } from './maintenance/database/analyze.ts';
+export {
+  CHECKPOINT_MODES,
+  type CheckpointMode,
+  type CheckpointReport,
+  checkpointDatabase,
+} from './maintenance/database/checkpoint.ts';
+export { vacuumIncrementally } from './maintenance/database/incremental.ts';
+export { checkIntegrity, type IntegrityOptions } from './maintenance/database/integrity.ts';
+export {
+  type OptimizeOptions,
+  type OptimizeReport,
+  optimizeDatabase,
+} from './maintenance/database/optimize.ts';
+export { type DatabasePages, readPages } from './maintenance/database/pages.ts';
+export { type DatabaseStats, readDatabaseStats, type TableStats } from './maintenance/database/stats.ts';
+export {
+  planVacuum,
+  type VacuumOptions,
+  type VacuumReport,
+  vacuumDatabase,
+} from './maintenance/database/vacuum.ts';
 export type { DatabaseHealth } from './maintenance/database-health.ts';
 export type { Finding } from './maintenance/findings.ts';
 export type { HealthCheck, HealthState } from './maintenance/health/check.ts';

@@ -1,5 +1,7 @@
 /** Progress of long work: a bar on the terminal, on stderr; nothing where nobody looks. */
 import { Presets, SingleBar } from 'cli-progress';
+import { onInterrupt } from '../maintenance/interrupt.ts';
+import { formatSeconds } from '../maintenance/text.ts';
 
 /** Told how far the work is; `total` may change. */
 export type OnProgress = (done: number, total: number) => void;
@@ -12,18 +14,26 @@ export async function withBar<T>(
   if (process.stderr.isTTY !== true) return work(() => {});
   const format = `${title} {bar} {percentage}%  {eta_formatted}`;
   const bar = new SingleBar(
-    { format, stream: process.stderr, clearOnComplete: true, hideCursor: true, etaBuffer: 50 },
+    { format, formatTime, stream: process.stderr, clearOnComplete: true, hideCursor: true, etaBuffer: 50 },
     Presets.shades_grey,
   );
   bar.start(1, 0);
+  // The cursor is hidden meanwhile.
+  const takeBack = onInterrupt(() => bar.stop());
   try {
     return await work((done, total) => {
       bar.setTotal(Math.max(1, total));
       bar.update(Math.min(done, total));
     });
   } finally {
+    takeBack();
     bar.stop();
   }
+}
+
+/** Before it can tell, the bar gives 'INF' or 'NULL'. */
+function formatTime(seconds: number | string): string {
+  return typeof seconds === 'number' ? formatSeconds(seconds) : '';
 }
 
 /** The same for work that can't tell how far it is: the bar follows the time that it should take. */

@@ -1,17 +1,21 @@
 /** queue-maint: looks after the database. Each command has a file of its own in maint/. */
 import { isSqlThread, runSqlThread } from '../maintenance/database/sql-thread.ts';
-
+import { doDutiesOnSignals } from '../maintenance/interrupt.ts';
+import { analyze } from './maint/analyze.ts';
 import { backup } from './maint/backup.ts';
+import { checkpoint } from './maint/checkpoint.ts';
 import { health } from './maint/health.ts';
 import { integrity } from './maint/integrity.ts';
 import { ledger } from './maint/ledger.ts';
 import { list } from './maint/list.ts';
+import { optimize } from './maint/optimize.ts';
 import { prune } from './maint/prune.ts';
 import { replay } from './maint/replay.ts';
 import { restore } from './maint/restore.ts';
 import { hourly } from './maint/routines.ts';
 import { schedule } from './maint/schedule.ts';
-
+import { stats } from './maint/stats.ts';
+import { vacuum } from './maint/vacuum.ts';
 import type { Verb } from './maint/verb.ts';
 import { verify } from './maint/verify.ts';
 import { runCommand, usage } from './runner.ts';
@@ -24,7 +28,12 @@ const verbs: readonly Verb[] = [
   restore,
   replay,
   ledger,
+  checkpoint,
+  vacuum,
+  analyze,
+  optimize,
   integrity,
+  stats,
   health,
   hourly,
   schedule,
@@ -44,6 +53,7 @@ Exit codes: 0 done, all well; 1 not possible, or a warning; 2 usage, or (health,
 
 if (isSqlThread()) runSqlThread();
 else {
+  doDutiesOnSignals();
   void runCommand({
     name: 'queue-maint',
     help: (args) => verbOf(args[0])?.help ?? help,

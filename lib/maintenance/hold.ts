@@ -2,7 +2,7 @@
  * Holding the queue: no worker applies anything meanwhile, and hooks go on spooling.
  *
  * The worker is asked to leave after its batch, and its lock is taken in its place. If this process dies, the kernel
- * frees the lock, and the next hook starts a worker: a hold can't be forgotten.
+ * frees the lock, and the next hook starts a worker: a hold can't be forgotten. Ctrl-C ends it as its end does.
  */
 import { lstatSync } from 'node:fs';
 import { QueueError } from '../errors.ts';
@@ -12,6 +12,7 @@ import { openLog } from '../worker/log.ts';
 import { stopWorker } from '../worker/presence.ts';
 import { clearStartNotes, ensureWorker } from '../worker/start.ts';
 import { listing } from './depths.ts';
+import { onInterrupt } from './interrupt.ts';
 
 /** A worker finishes its batch first, and hooks start new ones. */
 const PATIENCE_MS = 90_000;
@@ -27,15 +28,20 @@ export async function withQueueHeld<T>(spool: Spool, why: string, work: () => Pr
   const log = openLog(spool);
   const { lock, wasWorking } = await takeLock(spool);
   log('info', `${why}: the queue is held by process ${process.pid}`);
-  try {
-    return await work();
-  } finally {
+  const letGo = (): void => {
     lock.release();
     log('info', `${why}: the queue goes on`);
     if (wasWorking || listing(spool.pending).length > 0) {
       clearStartNotes(spool);
       ensureWorker(spool);
     }
+  };
+  const takeBack = onInterrupt(letGo);
+  try {
+    return await work();
+  } finally {
+    takeBack();
+    letGo();
   }
 }
 

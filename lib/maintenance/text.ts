@@ -77,8 +77,8 @@ export function formatBytes(bytes: number): string {
 }
 
 /** 1 -> '1 file', 2 -> '2 files'. */
-export function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+export function countOf(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
 }
 
 /** 75 -> '1 min 15 s'; the two largest units. */

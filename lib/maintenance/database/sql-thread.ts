@@ -5,8 +5,8 @@
 import { isMainThread, parentPort, Worker as Thread, workerData } from 'node:worker_threads';
 import { codeOf, messageOf } from '../../errors.ts';
 import { executablePath } from '../../package.ts';
-import { loadDriver } from '../../sink/driver.ts';
-import { asOutage } from '../../sink/outage.ts';
+import type { Db } from '../../sink/driver.ts';
+import { connect, failureOf, type OpenOptions, requireDatabase } from './open.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -14,39 +14,39 @@ interface SqlData {
   role: 'sql';
   path: string;
   statements: readonly string[];
-  options: SqlOptions;
-}
-
-export interface SqlOptions {
-  /** Opens the database only for reading. */
-  readonly readonly?: boolean;
-  /** Milliseconds to wait for another connection's lock. */
-  readonly busyTimeout?: number;
+  options: OpenOptions;
 }
 
 type Answer = { rows: Row[][] } | { error: { message: string; code: string | undefined } };
+type Message = Answer | { done: number };
 
 /**
  * Runs the statements one after the other, each in autocommit.
+ * @param onDone told how many are done, after each.
  * @returns the rows of each.
  * @throws SinkOutage (a QueueError, DATABASE) when the database can't be used or a statement fails.
  */
 export async function runSql(
   path: string,
   statements: readonly string[],
-  options: SqlOptions = {},
+  options: OpenOptions = {},
+  onDone: (done: number) => void = () => {},
 ): Promise<Row[][]> {
+  requireDatabase(path);
   const data: SqlData = { role: 'sql', path, statements, options };
   const thread = new Thread(executablePath('queue-maint'), { workerData: data });
   const answer = await new Promise<Answer>((done, fail) => {
-    thread.once('message', done);
+    thread.on('message', (message: Message) => {
+      if ('done' in message) onDone(message.done);
+      else done(message);
+    });
     thread.once('error', fail);
     thread.once('exit', () => fail(new Error('the thread ended without an answer')));
   });
   await thread.terminate();
   if ('rows' in answer) return answer.rows;
   const { message, code } = answer.error;
-  throw asOutage(path, Object.assign(new Error(message), { code }), false);
+  throw failureOf(path, Object.assign(new Error(message), { code }));
 }
 
 /** True in such a thread; the queue-maint executable then calls `runSqlThread`. */
@@ -60,24 +60,25 @@ export function runSqlThread(): void {
 
 function answerTo({ path, statements, options }: SqlData): Answer {
   try {
-    const db = new (loadDriver(path))(path, {
-      fileMustExist: true,
-      readonly: options.readonly ?? false,
-      timeout: options.busyTimeout ?? 5000,
-    });
+    const db = connect(path, options);
     try {
-      return {
-        rows: statements.map((sql) => {
-          const statement = db.prepare(sql);
-          if (statement.reader) return statement.all() as Row[];
-          statement.run();
-          return [];
-        }),
-      };
+      const rows = statements.map((sql, index) => {
+        const found = rowsOf(db, sql);
+        parentPort?.postMessage({ done: index + 1 });
+        return found;
+      });
+      return { rows };
     } finally {
       db.close();
     }
   } catch (error) {
     return { error: { message: messageOf(error), code: codeOf(error) } };
   }
+}
+
+function rowsOf(db: Db, sql: string): Row[] {
+  const statement = db.prepare(sql);
+  if (statement.reader) return statement.all() as Row[];
+  statement.run();
+  return [];
 }
