@@ -275,33 +275,29 @@ test('free pages count from 1 MB on, in both ways of reading them', async (t) =>
 test('the oldest entry that is due, whatever else was told to wait', async (t) => {
   const self = project(t);
   withLog(self);
-  await startWorker(self);
-  // The worker is there but does nothing, as if it were busy with something long.
-  const pid = Number.parseInt(readFileSync(join(self.spool, 'worker.pid'), 'utf8'), 10);
-  process.kill(pid, 'SIGSTOP');
   const soon = new Date(Date.now() + 3_600_000).toISOString();
   const due = new Date(Date.now() - 10_000).toISOString();
+  const oldest = (limits = ''): Promise<Check> =>
+    alone(self, 'oldest', ['--threshold', `worker=off ${limits}`]);
   put(self, entryText(logs('later'), { not_before: soon }), nameAt(90_000));
+  assert.deepEqual([(await oldest()).state, (await oldest()).value], ['ok', 0]);
   put(self, entryText(logs('was later'), { not_before: due }), nameAt(80_000, 7));
-  put(self, entryText(logs('mentions it'), { metadata: { not_before: 1 } }), nameAt(100));
-  assert.equal((await alone(self, 'oldest')).state, 'ok');
-  const limits = ['--threshold', 'oldest=60s:1d'];
-  const seen = await alone(self, 'oldest', limits);
-  assert.deepEqual([seen.state, Math.floor((seen.value as number) / 60)], ['warning', 1]);
+  put(self, entryText(logs('mentions it'), { metadata: { not_before: 1 } }), nameAt(1800));
+  const seen = await oldest();
+  assert.deepEqual([seen.state, Math.floor((seen.value as number) / 1800)], ['warning', 1]);
+  assert.equal((await oldest('oldest=1h:1d')).state, 'ok');
   put(self, entryText(logs('old')), nameAt(7200, 9));
-  assert.equal((await alone(self, 'oldest')).state, 'critical');
+  assert.equal((await oldest()).state, 'critical');
+  assert.equal((await oldest('oldest=1h:1d')).state, 'warning');
   put(self, 'no entry', nameAt(200_000, 10));
-  assert.equal((await alone(self, 'oldest', limits)).state, 'critical');
-  process.kill(pid, 'SIGCONT');
-  await self.run('queue-worker', ['stop']);
+  assert.equal((await oldest('oldest=1h:1d')).state, 'critical');
 });
 
 test('a thousand delayed entries hide what is younger than they are, and it says so', async (t) => {
   const self = project(t);
-  await startWorker(self, { QUEUE_POLL_INTERVAL: '60' });
   const soon = new Date(Date.now() + 3_600_000).toISOString();
   for (let n = 0; n < 1000; n++) put(self, entryText(logs('x'), { not_before: soon }), nameAt(90_000 + n));
-  const found = await alone(self, 'oldest');
+  const found = await alone(self, 'oldest', ['--threshold', 'worker=off']);
   assert.deepEqual(
     [found.state, found.detail],
     ['skipped', 'not known: the oldest thousand are all waiting for their time'],
@@ -470,6 +466,8 @@ test('directories that may not be read', { skip: noOtherUser() }, async (t: Test
   assert.match(await run(), /"the spool is refused: .* belongs to user 0/);
   chmodSync(dirname(self.db), 0o000);
   assert.match(await run(), /EACCES: permission denied/);
+  const report = await run();
+  assert.match(report, /"Give this user permission to read and write it\."/);
   chmodSync(dirname(self.db), 0o755);
 });
 

@@ -85,11 +85,12 @@ test('hourly puts orphans back, which are applied, and reports each step', async
   const path = join(self.spool, 'processing', '05_1700000000000000_1.json');
   writeFileSync(path, entryText(logs('orphan')), { mode: 0o600 });
   utimesSync(path, 1_700_000_000, 1_700_000_000);
-  const result = await hourly(self);
-  assert.deepEqual([result.code, result.stderr], [2, ''], result.stdout);
-  // Old as it is, it waits for the worker that was just started.
+  // Whether the worker that this starts is faster than the next step is left open: the entry is old.
+  const result = await self.run('queue-maint', ['hourly'], {
+    env: { QUEUE_THRESHOLDS: `${QUIET} oldest=off` },
+  });
+  assert.deepEqual([result.code, result.stderr], [0, ''], result.stdout);
   assert.match(result.stdout, /^ok {8}recover .* 1 orphan older than 30 s put back$/m);
-  assert.match(result.stdout, /^ {10}critical oldest: 05_1700000000000000_1\.json\n {12}-> /m);
   await drained(self);
   assert.deepEqual(logged(self), ['orphan']);
 
@@ -143,7 +144,10 @@ test('--log keeps reports to the user alone, rotates them, and is silent but for
   mkdirSync(self.db);
   const result = await hourly(self, '--log');
   assert.deepEqual([result.code, result.stderr], [2, '']);
-  assert.match(result.stdout, /^ {10}critical integrity: it is not a regular file$/m);
+  assert.match(
+    result.stdout,
+    /^ {10}critical integrity: it is not a regular file\n {12}-> Keep the file; run: /m,
+  );
   assert.equal(`${result.stdout}\n`, readFileSync(log, 'utf8'));
   assert.equal(statSync(`${log}.1`).size, 1024 * 1024 + 1);
   for (const args of [['--log', '--json'], ['more'], ['--nonsense']])

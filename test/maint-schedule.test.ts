@@ -1,9 +1,19 @@
 /** queue-maint schedule: each text is checked with what can check it here, and the commands in it are run. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { systemdText } from '../lib/maintenance/schedule/systemd.ts';
 import { ensureSpool, spoolAt } from '../lib/spool/layout.ts';
 import { type Project, project, ROOT } from './support/project.ts';
 import { unless } from './support/queue.ts';
@@ -54,20 +64,15 @@ function cronCommands(crontab: string): string[] {
   });
 }
 
-/** What `sh` writes into a home directory of the test's own when it runs an installing script. */
+/** What `sh` writes into an empty home directory when it runs an installing script, and the `calls` of a program. */
 function written(self: Project, script: string, program: string): Map<string, string> {
-  const bin = join(self.dir, 'bin');
-  const home = join(self.dir, 'home');
-  mkdirSync(bin, { recursive: true });
-  mkdirSync(home, { recursive: true });
+  const home = mkdtempSync(join(self.dir, 'home-'));
+  const bin = join(home, 'bin');
+  mkdirSync(bin);
   writeFileSync(join(bin, program), `#!/bin/sh\nprintf '%s\\n' "$*" >>"$HOME/calls"\n`);
   chmodSync(join(bin, program), 0o755);
-  const done = spawnSync('sh', [], {
-    input: script,
-    encoding: 'utf8',
-    cwd: home,
-    env: { PATH: `${bin}:${self.env.PATH}`, HOME: home },
-  });
+  const env = { PATH: `${bin}:${self.env.PATH}`, HOME: home };
+  const done = spawnSync('sh', [], { input: script, encoding: 'utf8', cwd: home, env });
   assert.deepEqual([done.status, done.stderr], [0, '']);
   const files = readdirSync(home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return new Map(files.map(({ parentPath, name }) => [name, readFileSync(join(parentPath, name), 'utf8')]));
@@ -149,44 +154,41 @@ test('systemd: the units are those that systemd takes, the paths what it underst
     const files = written(self, await text(self, 'systemd', odd.env), 'systemctl');
     const directory = join(self.dir, `units-${index}`);
     mkdirSync(directory);
-    const names = [...files.keys()].filter((file) => file.startsWith('hookspool'));
-    const own = names.filter(
-      (file) => (files.get(file) as string).includes('[Service]') || file.endsWith('.timer'),
+    const units = [...files.keys()].filter((file) => /\.(service|timer)$/.test(file)).sort();
+    for (const file of units) writeFileSync(join(directory, file), files.get(file) as string);
+    const template = units.find((file) => file.endsWith('@.service')) as string;
+    const timers = ['daily', 'hourly', 'weekly'].map((routine) =>
+      template.replace('@.service', `-${routine}.timer`),
     );
-    for (const file of own) writeFileSync(join(directory, file), files.get(file) as string);
-    const template = own.find(
-      (file) => file.endsWith('@.service') && files.get(file)?.includes('PROJECT_DIR'),
-    ) as string;
-    const service = files.get(template) as string;
-    // systemd looks whether the program of a unit is there: so it reads a path of ours as the file system has it.
+    assert.deepEqual(units, [...timers, template].sort());
+    const instances = ['hourly', 'daily', 'weekly'].map((routine) => template.replace('@.', `@${routine}.`));
+    const verify = (...names: string[]): string => {
+      const args = ['--user', 'verify', ...names.map((unit) => join(directory, unit))];
+      const env = { ...self.env, SYSTEMD_UNIT_PATH: `${directory}:`, XDG_RUNTIME_DIR: self.dir };
+      const { status, stderr } = spawnSync('systemd-analyze', args, { env, encoding: 'utf8' });
+      // It may have something to say about the system's own units as well.
+      const own = stderr.split('\n').filter((line) => /hookspool|probe/.test(line));
+      return [status, ...own].join('\n');
+    };
+    assert.equal(verify(...instances, ...timers), '0', name);
+
+    // It looks whether a unit's program is there, and so tells what it has read; but takes none with quotes in its name.
+    if (/["'\\]/.test(name)) continue;
     writeFileSync(join(odd.dir, 'run'), '#!/bin/sh\n');
     chmodSync(join(odd.dir, 'run'), 0o755);
-    const [, quoted = ''] = /^Environment="CLAUDE_PROJECT_DIR=(.*)"$/m.exec(service) ?? [];
-    const probe = `[Service]\nType=oneshot\nExecStart="${quoted}/run" x\n`;
-    writeFileSync(join(directory, 'probe.service'), probe);
-    const instances = ['hourly', 'daily', 'weekly'].map((routine) => template.replace('@.', `@${routine}.`));
-    const timers = own.filter((file) => file.endsWith('.timer'));
-    const env = {
-      ...self.env,
-      SYSTEMD_UNIT_PATH: `${directory}:`,
-      XDG_RUNTIME_DIR: self.dir,
-      SYSTEMD_LOG_LEVEL: 'warning',
+    const [, quoted] = /^Environment="CLAUDE_PROJECT_DIR=(.*)"$/m.exec(files.get(template) as string) ?? [];
+    const probe = (program: string): string => {
+      writeFileSync(
+        join(directory, 'probe.service'),
+        `[Service]\nType=oneshot\nExecStart="${quoted}/${program}" x\n`,
+      );
+      return verify('probe.service');
     };
-    const verify = (...units: string[]): string => {
-      const args = ['--user', 'verify', ...units.map((unit) => join(directory, unit))];
-      const { status, stderr } = spawnSync('systemd-analyze', args, { env, encoding: 'utf8' });
-      return `${status} ${stderr
-        .split('\n')
-        .filter((line) => line.includes(directory) || line.includes('hookspool') || line.includes('probe'))
-        .join('\n')}`;
-    };
-    assert.equal(verify(...instances, ...timers, 'probe.service'), '0 ', name);
-    if (index > 0) continue;
-    writeFileSync(join(directory, 'probe.service'), probe.replace('/run"', '/not there"'));
-    assert.match(verify('probe.service'), /^[^0]/, 'a program that is not there is found');
+    assert.equal(probe('run'), '0', name);
+    assert.match(probe('not there'), /^1\n.*not there/, name);
     assert.match(
       files.get('calls') as string,
-      /^--user daemon-reload\n--user enable --now \S+hourly\.timer \S+daily/,
+      /^--user daemon-reload\n--user enable --now \S+-hourly\.timer \S+-daily\.timer \S+-weekly\.timer\n$/,
     );
   }
 });
@@ -197,6 +199,13 @@ test('systemd: % and $ are doubled where they would mean something', async (t) =
   const units = await text(self, 'systemd', odd.env);
   const path = `${self.dir}/a%%b$c\\"d\\\\e/project`;
   assert.ok(units.includes(`\nEnvironment="CLAUDE_PROJECT_DIR=${path}"\n`), units);
+  const job = { id: 'x', project: '/', command: [`/it's $x/node`, '/m'], env: {}, log: '/log' };
+  assert.ok(
+    systemdText(job).includes(
+      `ExecStart=/bin/sh -c "exec \\"$$0\\" \\"$$@\\"" "/it's $$x/node" "/m" %i --log`,
+    ),
+    systemdText(job).join('\n'),
+  );
   const place = join(self.dir, 'in$tall %i');
   cpSync(join(ROOT, 'dist'), join(place, 'dist'), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(place, 'node_modules'));
@@ -212,28 +221,34 @@ test('launchd: the property lists are read by a parser as they were meant', {
   skip: unless('python3', ['-c', 'import plistlib'], 'python3 with plistlib'),
 }, async (t) => {
   const self = project(t);
-  const parser = 'import json,plistlib,sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))';
+  const parser = `import json, plistlib, sys
+print(json.dumps([plistlib.loads(text.encode()) for text in json.load(sys.stdin)]))`;
+  const made: { file: string; content: string; env: Record<string, string> }[] = [];
   for (const name of ODD) {
-    const odd = oddProject(self, name);
-    const script = await text(self, 'launchd', odd.env);
-    const own = project(t);
-    const files = written(own, script, 'launchctl');
+    const { env } = oddProject(self, name);
+    const files = written(self, await text(self, 'launchd', env), 'launchctl');
     const lists = [...files].filter(([file]) => file.endsWith('.plist'));
     assert.equal(lists.length, 3);
-    for (const [file, content] of lists) {
-      const read = spawnSync('python3', ['-c', parser], { input: content, encoding: 'utf8' });
-      assert.equal(read.status, 0, read.stderr);
-      const list = JSON.parse(read.stdout) as Record<string, unknown>;
-      const routine = /-(\w+)\.plist$/.exec(file)?.[1] as string;
-      assert.deepEqual(list.EnvironmentVariables, odd.env);
-      assert.deepEqual(list.ProgramArguments, [
-        process.execPath,
-        join(ROOT, 'dist', 'queue-maint'),
-        routine,
-        '--log',
-      ]);
-      assert.equal(`${list.Label}.plist`, file);
-    }
+    for (const [file, content] of lists) made.push({ file, content, env });
+  }
+  const input = JSON.stringify(made.map(({ content }) => content));
+  const read = spawnSync('python3', ['-c', parser], { input, encoding: 'utf8' });
+  assert.equal(read.status, 0, read.stderr);
+  for (const [index, list] of (JSON.parse(read.stdout) as Record<string, unknown>[]).entries()) {
+    const { file, env } = made[index] as (typeof made)[number];
+    const routine = /-(\w+)\.plist$/.exec(file)?.[1] as string;
+    assert.deepEqual(list.EnvironmentVariables, env);
+    assert.deepEqual(list.ProgramArguments, [
+      process.execPath,
+      join(ROOT, 'dist', 'queue-maint'),
+      routine,
+      '--log',
+    ]);
+    assert.equal(`${list.Label}.plist`, file);
+    assert.equal(
+      Object.keys(list.StartCalendarInterval as object).length,
+      { hourly: 1, daily: 2, weekly: 3 }[routine],
+    );
   }
 });
 

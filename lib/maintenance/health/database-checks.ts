@@ -32,7 +32,7 @@ export async function checkSoundness(context: Context): Promise<Answer> {
   if (state === 'missing') return missing(path, status ? readStats(spool).databases.includes(path) : false);
   if (state === 'empty') return ok('empty: nothing was applied yet');
   if (state === 'busy') return locked(database.message ?? 'it is locked');
-  if (state === 'faulty') return bad('critical', database.message ?? 'it can not be read', RESTORE);
+  if (state === 'faulty') return faulty(database.message ?? 'it can not be read');
   const size = database.size ?? 0;
   const access = accessTo(database);
   if (!full && size > QUICK_BYTES) {
@@ -79,6 +79,11 @@ function locked(message: string): Answer {
     `not checked: ${message}`,
     'Nothing is lost: the queue goes on when the lock is gone. Find who holds it if that does not end.',
   );
+}
+
+function faulty(message: string): Answer {
+  const isClosed = /^E(ACCES|PERM)\b/.test(message);
+  return bad('critical', message, isClosed ? 'Give this user permission to read and write it.' : RESTORE);
 }
 
 function unreadable(error: unknown): Answer {

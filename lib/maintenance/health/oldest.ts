@@ -44,14 +44,20 @@ export function oldestDue(spool: Spool, minAge: number): OldestDue | 'delayed' |
 /** The oldest names from before `limit`, oldest first. */
 function oldestNames(spool: Spool, limit: number): string[] {
   let names: string[] = [];
-  const cut = (): string[] => names.sort((a, b) => microsOf(a) - microsOf(b)).slice(0, MOST_READ);
+  let latest = limit;
+  const cut = (): void => {
+    names = names.sort((a, b) => microsOf(a) - microsOf(b)).slice(0, MOST_READ);
+  };
   forEachName(spool.pending, (name) => {
     const micros = microsOf(name);
-    if (micros === 0 || micros > limit) return;
-    // A million names are not all kept.
-    if (names.push(name) >= 20 * MOST_READ) names = cut();
+    if (micros === 0 || micros > latest) return;
+    if (names.push(name) < 10 * MOST_READ) return;
+    // A million names are neither kept nor sorted: what is younger than these is of no use any more.
+    cut();
+    latest = microsOf(names.at(-1) as string);
   });
-  return cut();
+  cut();
+  return names;
 }
 
 /** Microseconds since 1970 from when on it could be applied; undefined when it has left pending/. */

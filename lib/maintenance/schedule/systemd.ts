@@ -45,7 +45,7 @@ function service(job: Job): string[] {
     // The worker that a routine may start is to outlive it.
     'KillMode=process',
     ...Object.entries(job.env).map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`),
-    `ExecStart=${[quoted(program), ...args.map(argument), '%i', ...options].join(' ')}`,
+    `ExecStart=${[...programOf(program), ...args.map(argument), '%i', ...options].join(' ')}`,
   ];
 }
 
@@ -70,7 +70,12 @@ function quoted(text: string): string {
   return `"${text.replace(/[\\"]/g, '\\$&').replaceAll('%', '%%')}"`;
 }
 
-/** The program itself is not looked through for variables, its arguments are. */
+/** systemd takes no program with quotes or a backslash in its name, and `$$` there for two: such a one is left to sh. */
+function programOf(path: string): string[] {
+  if (!/["'\\$]/.test(path)) return [quoted(path)];
+  return ['/bin/sh', '-c', argument('exec "$0" "$@"'), argument(path)];
+}
+
 function argument(text: string): string {
   return quoted(text).replaceAll('$', '$$$$');
 }
