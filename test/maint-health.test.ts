@@ -404,7 +404,7 @@ test('the newest backup that is not known to be bad', async (t) => {
     mkdirSync(directory, { recursive: true });
     writeFileSync(join(directory, name), content);
     const createdAt = new Date(Date.now() - hoursAgo * 3_600_000).toISOString();
-    writeFileSync(join(directory, `${name}.json`), JSON.stringify({ createdAt, verified }));
+    writeFileSync(join(directory, `${name}.json`), JSON.stringify({ format: 1, createdAt, verified }));
   };
   assert.deepEqual(await backup(), ['warning', 'there is no backup']);
   make('queue_backup_old_20260101_000000.db', 24 * 8);

@@ -121,7 +121,9 @@ test('a rollback: back to before a bad entry, then forward without it; and a res
   const file = await backup(self);
   const [b, bad, c] = await apply(self, 'b', 'bad', 'c');
   assert.ok(b && bad && c);
-  await maint(self, ['restore', file, '--until', b, '--yes']);
+  await maint(self, ['restore', file, '--before', bad, '--yes']);
+  assert.deepEqual(texts(self), ['a', 'b']);
+  await maint(self, ['replay', '--before', bad]);
   assert.deepEqual(texts(self), ['a', 'b']);
   await maint(self, ['replay', '--except', bad]);
   assert.deepEqual(texts(self), ['a', 'b', 'c']);
@@ -310,6 +312,7 @@ test('what can not be restored is refused, and database and queue are as they we
   await refused([file, '--yes', '--until', 'yesterday'], 2, /neither the name of an entry nor a time/);
   await refused([file, '--yes', '--until', '05_1_1'], 1, /has no entry 05_1_1\.json/);
   await refused([file, '--yes', '--until', `${a}`], 1, /it may have been applied before the backup/i);
+  await refused([file, '--yes', '--until', `${b}`, '--before', `${b}`], 2, /exclude each other/);
   await refused([file], 2, /asks on a terminal/);
   await refused([file, '--to', other], 2, /is there already/);
   await refused([], 2, /name one backup/);

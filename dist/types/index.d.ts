@@ -2,6 +2,14 @@
 export { type Config, loadConfig } from './config.js';
 export { type ErrorCode, EXIT, QueueError } from './errors.js';
 export { type CleanupOptions, cleanUp, TASKS, type Task, type TaskReport } from './maintenance/cleanup.js';
+export { type AnalyzeOptions, type AnalyzeReport, analyzeDatabase } from './maintenance/database/analyze.js';
+export { CHECKPOINT_MODES, type CheckpointMode, type CheckpointReport, checkpointDatabase, } from './maintenance/database/checkpoint.js';
+export { vacuumIncrementally } from './maintenance/database/incremental.js';
+export { checkIntegrity, type IntegrityOptions } from './maintenance/database/integrity.js';
+export { type OptimizeOptions, type OptimizeReport, optimizeDatabase, } from './maintenance/database/optimize.js';
+export { type DatabasePages, readPages } from './maintenance/database/pages.js';
+export { type DatabaseStats, readDatabaseStats, type TableStats } from './maintenance/database/stats.js';
+export { planVacuum, type VacuumOptions, type VacuumReport, vacuumDatabase, } from './maintenance/database/vacuum.js';
 export type { DatabaseHealth } from './maintenance/database-health.js';
 export type { Finding } from './maintenance/findings.js';
 export type { HealthCheck, HealthState } from './maintenance/health/check.js';

@@ -12,7 +12,7 @@ import { optimize } from './maint/optimize.ts';
 import { prune } from './maint/prune.ts';
 import { replay } from './maint/replay.ts';
 import { restore } from './maint/restore.ts';
-import { hourly } from './maint/routines.ts';
+import { daily, hourly, weekly } from './maint/routines.ts';
 import { schedule } from './maint/schedule.ts';
 import { stats } from './maint/stats.ts';
 import { vacuum } from './maint/vacuum.ts';
@@ -36,6 +36,8 @@ const verbs: readonly Verb[] = [
   stats,
   health,
   hourly,
+  daily,
+  weekly,
   schedule,
 ];
 

@@ -1,11 +1,20 @@
 /** The steps that routines are made of. */
 import type { Config } from '../config.ts';
 import type { Spool } from '../spool/layout.ts';
+import { verifyBackup } from './backups/check.ts';
+import { KEEP, makeBackup } from './backups/make.ts';
+import { pruneBackups } from './backups/prune.ts';
+import { backupDirectory, listBackups } from './backups/shelf.ts';
 import { cleanUp } from './cleanup.ts';
+import { analyzeDatabase } from './database/analyze.ts';
+import { checkpointDatabase } from './database/checkpoint.ts';
+import { checkIntegrity } from './database/integrity.ts';
+import { optimizeDatabase } from './database/optimize.ts';
 import { checkHealth } from './health/health.ts';
 import { summaryOf } from './health/health-page.ts';
 import type { Thresholds } from './health/thresholds.ts';
 import type { Step } from './routine.ts';
+import { countOf, formatBytes } from './text.ts';
 
 export interface StepContext {
   readonly config: Config;
@@ -36,6 +45,107 @@ export function healthStep({ config, spool, thresholds }: StepContext): Step {
           : [],
       );
       return { state: report.state, detail: [summaryOf(report.checks), ...lines].join('\n') };
+    },
+  };
+}
+
+/** A backup, and those of the same name that are too many removed. */
+export function backupStep({ config, spool }: StepContext): Step {
+  return {
+    name: 'backup',
+    async run() {
+      const { database, busyTimeout } = config;
+      const { path, label, warnings } = await makeBackup({ database, busyTimeout, spool });
+      return {
+        state: warnings.length > 0 ? 'warning' : 'ok',
+        detail: [`${path}, ${formatBytes(label.bytes)}`, ...warnings].join('\n'),
+      };
+    },
+  };
+}
+
+/** Every backup there is, so that one that decays is noticed while there are others. */
+export function verifyStep({ config }: StepContext): Step {
+  return {
+    name: 'verify',
+    async run() {
+      const bad: string[] = [];
+      const backups = listBackups(backupDirectory(config.database));
+      for (const { path } of backups) {
+        const { ok, problems } = await verifyBackup(path);
+        if (!ok) bad.push(`${path}: ${problems[0]}`);
+      }
+      const detail = [
+        `${backups.length - bad.length} of ${countOf(backups.length, 'backup')} good`,
+        ...bad,
+      ].join('\n');
+      return { state: bad.length > 0 ? 'critical' : 'ok', detail };
+    },
+  };
+}
+
+/** Of each name those beyond the usual number. */
+export function pruneStep({ config }: StepContext): Step {
+  return {
+    name: 'prune',
+    needs: 'verify',
+    run() {
+      const removed = pruneBackups(backupDirectory(config.database), { keep: KEEP });
+      return { state: 'ok', detail: `${countOf(removed.length, 'backup')} removed` };
+    },
+  };
+}
+
+export function analyzeStep({ config }: StepContext): Step {
+  return {
+    name: 'analyze',
+    async run() {
+      const { tables } = await analyzeDatabase(config.database, { busyTimeout: config.busyTimeout });
+      return { state: 'ok', detail: countOf(tables.length, 'table') };
+    },
+  };
+}
+
+export function checkpointStep({ config }: StepContext): Step {
+  return {
+    name: 'checkpoint',
+    async run() {
+      const { log, checkpointed } = await checkpointDatabase(config.database, {
+        busyTimeout: config.busyTimeout,
+      });
+      if (log === null) return { state: 'ok', detail: 'there is no WAL' };
+      return { state: 'ok', detail: `${checkpointed} of ${countOf(log, 'page')} are in the database` };
+    },
+  };
+}
+
+export function integrityStep({ config }: StepContext): Step {
+  return {
+    name: 'integrity',
+    async run() {
+      const problems = await checkIntegrity(config.database);
+      return problems.length === 0
+        ? { state: 'ok', detail: 'sound' }
+        : { state: 'critical', detail: problems.slice(0, 5).join('\n') };
+    },
+  };
+}
+
+/** All tables analyzed, a vacuum where much is free, an empty WAL. */
+export function optimizeStep({ config, spool }: StepContext): Step {
+  return {
+    name: 'optimize',
+    needs: 'integrity',
+    async run() {
+      const { analyzed, vacuumed, before, after, busy } = await optimizeDatabase(spool, config.database, {
+        full: true,
+        busyTimeout: config.busyTimeout,
+      });
+      const sizes = vacuumed ? `, vacuumed: ${formatBytes(before.size)} to ${formatBytes(after.size)}` : '';
+      const detail = `${countOf(analyzed.length, 'table')} analyzed${sizes}`;
+      return busy
+        ? { state: 'warning', detail: `${detail}; a reader kept the WAL from being emptied` }
+        : { state: 'ok', detail };
     },
   };
 }

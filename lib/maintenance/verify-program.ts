@@ -15,6 +15,7 @@ const EXECUTABLES = [
   'queue-init',
   'queue-cleanup',
   'queue-failed',
+  'queue-maint',
 ];
 /** Loaded by them, not run. */
 const MODULES = ['direct.cjs'];

@@ -24,7 +24,7 @@ export declare function columnsOf(text: string): number;
 /** 1536 -> '1.5 KB'; units of 1024. */
 export declare function formatBytes(bytes: number): string;
 /** 1 -> '1 file', 2 -> '2 files'. */
-export declare function countOf(count: number, noun: string): string;
+export declare function countOf(count: number, noun: string, plural?: string): string;
 /** 75 -> '1 min 15 s'; the two largest units. */
 export declare function formatSeconds(seconds: number): string;
 /** 1234 microseconds -> '1.23 ms'. */

@@ -8,10 +8,14 @@ import { numberOption, usage } from '../runner.ts';
 const ZONE = /(Z|[+-]\d\d:?\d\d)$/i;
 
 /**
- * The entry or the time after which nothing is applied.
+ * --until, the entry or the time after which nothing is applied; or --before, the first entry that is not.
  * @throws QueueError USAGE for what is neither, or a time that does not say in which zone.
  */
-export function untilOf(text: string | undefined): Until | undefined {
+export function untilOf(text: string | undefined, before: string | undefined): Until | undefined {
+  if (before !== undefined) {
+    if (text !== undefined) throw usage('--until and --before exclude each other');
+    return { name: entryNames('--before', [before])[0] as string, before: true };
+  }
   if (text === undefined) return undefined;
   const name = text.endsWith('.json') ? text : `${text}.json`;
   if (isEntryName(name)) return { name };

@@ -15,8 +15,8 @@ import { COMMON, type Verb, whereOf } from './verb.ts';
 export const replay: Verb = {
   name: 'replay',
   summary: 'applies what the journal has and the database lacks',
-  help: `Usage: queue-maint replay [--from F] [--until TIME|ENTRY] [--only-operation X] [--except ENTRY ...]
-                          [--dry-run] [--db PATH] [--json]
+  help: `Usage: queue-maint replay [--from F] [--until TIME|ENTRY | --before ENTRY] [--only-operation X]
+                          [--except ENTRY ...] [--dry-run] [--db PATH] [--json]
 
 Goes through the journal, archived parts included, and applies to the database every entry that its ledger does not
 have. The queue is held meanwhile; hooks go on spooling. After a restore to an earlier time this is the way forward:
@@ -25,6 +25,7 @@ it takes in what that restore left out, without the entries named in --except.
   --from F             begins at a place such as 00000003:5120, a file such as journal-00000003.jsonl, or where the
                        journal was when a backup was made (its path); default: the beginning
   --until TIME|ENTRY   goes no further than this time (with its zone), or this entry
+  --before ENTRY       stops just before that entry
   --only-operation X   only entries of this operation
   --except ENTRY       without that entry; may be given several times
   --dry-run            lists what would be applied
@@ -45,6 +46,7 @@ Examples:
       ...COMMON,
       from: { type: 'string' },
       until: { type: 'string' },
+      before: { type: 'string' },
       'only-operation': { type: 'string' },
       except: { type: 'string', multiple: true },
       'dry-run': { type: 'boolean', default: false },
@@ -52,7 +54,7 @@ Examples:
     noArguments(positionals);
     const dryRun = values['dry-run'];
     const from = placeOf(values.from);
-    const until = untilOf(values.until);
+    const until = untilOf(values.until, values.before);
     const except = entryNames('--except', values.except);
     const where = whereOf(values);
     const report = await withBar('replaying', (onProgress) =>

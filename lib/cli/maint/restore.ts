@@ -21,8 +21,8 @@ const PARTS: Readonly<Record<RestoreStep, readonly [number, number]>> = {
 export const restore: Verb = {
   name: 'restore',
   summary: 'puts a backup in the place of the database, and replays the journal since',
-  help: `Usage: queue-maint restore FILE [--until TIME|ENTRY] [--except ENTRY ...] [--no-journal] [--to PATH]
-                           [--dry-run] [--yes] [--db PATH] [--json]
+  help: `Usage: queue-maint restore FILE [--until TIME|ENTRY | --before ENTRY] [--except ENTRY ...] [--no-journal]
+                           [--to PATH] [--dry-run] [--yes] [--db PATH] [--json]
 
 Verifies the backup, holds the queue (hooks go on spooling), copies it, applies what the journal has since, checks the
 result and only then puts it in the place of the database. That one is kept beside it as NAME.before-restore-TIME,
@@ -30,6 +30,7 @@ and can be restored in the same way. Interrupted at any moment it leaves the old
 
   --until TIME     as the database was at that time, such as 2026-01-31T18:00:00Z: a zone is needed
   --until ENTRY    as it was right after that entry, such as 05_1767328963123456_50032
+  --before ENTRY   as it was just before that entry
   --except ENTRY   without that entry; may be given several times
   --no-journal     the backup as it is
   --to PATH        into a new file; queue and database are left alone
@@ -54,6 +55,7 @@ Examples:
     const { values, positionals } = parse(args, {
       ...COMMON,
       until: { type: 'string' },
+      before: { type: 'string' },
       except: { type: 'string', multiple: true },
       'no-journal': { type: 'boolean', default: false },
       to: { type: 'string' },
@@ -67,7 +69,7 @@ Examples:
       ...whereOf(values),
       file: resolve(file),
       to: values.to,
-      until: untilOf(values.until),
+      until: untilOf(values.until, values.before),
       except: entryNames('--except', values.except),
       withJournal: !values['no-journal'],
       dryRun,

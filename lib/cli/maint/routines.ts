@@ -1,10 +1,21 @@
-/** queue-maint hourly, and the frame of daily and weekly. */
+/** queue-maint hourly, daily and weekly. */
 
 import { messageOf } from '../../errors.ts';
 import { appendToMaintLog } from '../../maintenance/maint-log.ts';
 import { type RoutineReport, runRoutine, type Step } from '../../maintenance/routine.ts';
 import { renderEnd, renderStep } from '../../maintenance/routine-page.ts';
-import { healthStep, recoverStep, type StepContext } from '../../maintenance/routine-steps.ts';
+import {
+  analyzeStep,
+  backupStep,
+  checkpointStep,
+  healthStep,
+  integrityStep,
+  optimizeStep,
+  pruneStep,
+  recoverStep,
+  type StepContext,
+  verifyStep,
+} from '../../maintenance/routine-steps.ts';
 import { type Paint, paintFor, plain } from '../../maintenance/text.ts';
 import type { Spool } from '../../spool/layout.ts';
 import { printJson, printLines } from '../output.ts';
@@ -26,6 +37,34 @@ export const hourly = verbOf({
   about: `  recover   puts entries that were left in processing/ back into the queue
   health    every check of queue-maint health, with the thresholds in QUEUE_THRESHOLDS`,
   steps: (context) => [recoverStep(context), healthStep(context)],
+});
+
+export const daily = verbOf({
+  name: 'daily',
+  summary: 'what is due every day: backup, verify, prune, analyze, checkpoint',
+  about: `  backup      a new backup in the directory backups beside the database
+  verify      every backup there
+  prune       of each name, the newest ten stay
+  analyze     statistics for the query planner, of all tables
+  checkpoint  copies what the WAL holds into the database, as far as no reader is in the way
+  recover     puts entries that were left in processing/ back into the queue`,
+  steps: (context) => [
+    backupStep(context),
+    verifyStep(context),
+    pruneStep(context),
+    analyzeStep(context),
+    checkpointStep(context),
+    recoverStep(context),
+  ],
+});
+
+export const weekly = verbOf({
+  name: 'weekly',
+  summary: 'what is due every week: backup, integrity, full optimize',
+  about: `  backup     a new backup in the directory backups beside the database
+  integrity  checks the database from the first page to the last
+  optimize   analyzes all tables, vacuums when much is free (the queue is held meanwhile), empties the WAL`,
+  steps: (context) => [backupStep(context), integrityStep(context), optimizeStep(context)],
 });
 
 function verbOf({ name, summary, about, steps }: Routine): Verb {

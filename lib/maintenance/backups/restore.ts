@@ -148,15 +148,13 @@ function planReplay(options: Building, label: Label | undefined): Plan | undefin
   const seenByBackup = Math.min(label?.notes ?? 0, notes.length);
   if (!withJournal) return { from, until: from, end, notes: [], seenByBackup };
   checkReplayable(options, label, from, end);
-  const stop = until ? findPlace(spool, from, until) : end;
-  if (!stop) {
+  const place = findPlace(spool, from, until);
+  if (!place) {
     throw new QueueError('NOT_FOUND', `the journal since ${file} has no entry ${nameIn(until)}`, {
       hint: 'It may have been applied before the backup was made: take an older one. queue-maint list shows them.',
     });
   }
-  // The database as it was at that place: what was restored later had not happened yet.
-  const seen = until ? notes.filter((note) => comparePositions(note.end, stop) < 0) : notes;
-  return { from, until: stop, end, notes: seen, seenByBackup };
+  return { from, until: place.stop, end, notes: place.seen(notes), seenByBackup };
 }
 
 function nameIn(until: RestoreOptions['until']): string {

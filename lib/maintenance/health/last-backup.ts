@@ -1,8 +1,5 @@
-/** The newest backup of a database: files beside it in backups/, each with FILE.json that says what is known of it. */
-import { readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { codeOf } from '../../errors.ts';
-import { readOwnFile } from '../../spool/read.ts';
+/** The newest backup of a database that was not found to be bad. */
+import { type Backup, backupDirectory, listBackups } from '../backups/shelf.ts';
 
 export interface LastBackup {
   readonly path: string;
@@ -10,42 +7,14 @@ export interface LastBackup {
   readonly createdAt: string;
 }
 
-const NAME = /^queue_backup_.+_\d{8}_\d{6}\.db(\.gz)?$/;
-
 /**
- * The newest one that was not found to be bad.
+ * Of those in its directory; one without a label is no backup that restore could go on from.
  * @returns undefined when there is none.
  * @throws system errors when the directory can't be read.
  */
 export function lastGoodBackup(database: string): LastBackup | undefined {
-  const directory = join(dirname(database), 'backups');
-  const good = namesIn(directory)
-    .filter((name) => NAME.test(name))
-    .flatMap((name) => readBackup(join(directory, name)));
-  return good.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt)).at(-1);
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-function readBackup(path: string): LastBackup[] {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat?.isFile() || stat.size === 0) return [];
-  try {
-    const text = readOwnFile(`${path}.json`)?.toString() ?? '';
-    const { createdAt, verified } = JSON.parse(text) as {
-      createdAt?: unknown;
-      verified?: { ok?: unknown } | null;
-    };
-    if (typeof createdAt !== 'string' || Number.isNaN(Date.parse(createdAt))) return [];
-    return verified && verified.ok !== true ? [] : [{ path, createdAt }];
-  } catch {
-    return [];
-  }
+  const isGood = ({ bytes, label }: Backup): boolean =>
+    bytes > 0 && label !== undefined && label.verified?.ok !== false;
+  const last = listBackups(backupDirectory(database)).find(isGood);
+  return last && { path: last.path, createdAt: last.label?.createdAt ?? '' };
 }

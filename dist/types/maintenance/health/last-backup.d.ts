@@ -4,7 +4,7 @@ export interface LastBackup {
     readonly createdAt: string;
 }
 /**
- * The newest one that was not found to be bad.
+ * Of those in its directory; one without a label is no backup that restore could go on from.
  * @returns undefined when there is none.
  * @throws system errors when the directory can't be read.
  */

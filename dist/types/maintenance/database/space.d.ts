@@ -1,0 +1,3 @@
+import type { DatabasePages } from './pages.js';
+/** @throws QueueError DATABASE naming the directory that has too little. */
+export declare function requireSpace(path: string, { pages, freePages, pageSize, journalMode, size }: DatabasePages): void;
