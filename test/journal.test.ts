@@ -151,7 +151,10 @@ test('recent finds a line whose key has 10 MB', (t) => {
   append(spool, { ...line(1), key: 'k\n'.repeat(3_500_000) });
   const journal = Journal.open(spool);
   t.after(() => journal.close());
-  assert.deepEqual([...journal.recent(new Set(['05_1_1.json']))], ['05_1_1.json']);
+  assert.deepEqual(
+    journal.recent(new Set(['05_1_1.json'])).map(({ name }) => name),
+    ['05_1_1.json'],
+  );
 });
 
 test('recent reads a tail of very many short lines', (t) => {

@@ -373,7 +373,7 @@ test('entries that are too deep, too long or oddly laid out hold up nobody', asy
       self.names('failed').filter((name) => !name.endsWith('.why')),
       [...names, looping].sort(),
     );
-    for (const name of names) assert.match(letter(self, name).message, /nested more than 1000 deep/);
+    for (const name of names) assert.match(letter(self, name).message, /nested deeper than 1000 levels/);
     assert.deepEqual(logged(self), [...Object.keys(bad), ...Object.keys(good)]);
     assert.equal(self.journal().length, Object.keys(bad).length + 2 * Object.keys(good).length);
     assert.ok(JSON.stringify(stats(self)).length < 10_000, 'the counters stay small');
