@@ -1,5 +1,6 @@
 /** `tsx scripts/fault-figures.ts FILE`: what a run of the fault suite did, as a table, from the lines tests wrote. */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { table } from '../lib/maintenance/table.ts';
 import type { Figures } from '../test/support/faults.ts';
 
@@ -12,7 +13,7 @@ const COLUMNS: readonly (readonly [keyof Figures, string])[] = [
   ['outOfOrder', 'out of order'],
 ];
 
-type Line = Figures & { seed: number; test: string };
+type Line = Figures & { seed: number; file: string };
 
 const lines = readFileSync(process.argv[2] as string, 'utf8')
   .split('\n')
@@ -21,8 +22,8 @@ const lines = readFileSync(process.argv[2] as string, 'utf8')
 const sum = (of: readonly Line[]): string[] =>
   COLUMNS.map(([key]) => of.reduce((total, line) => total + line[key], 0).toLocaleString('en'));
 const seeds = lines.map((line) => line.seed);
-const tests = Map.groupBy(lines, (line) => line.test);
-const rows = [...tests].map(([name, of]) => [name, ...sum(of)]);
+const files = Map.groupBy(lines, (line) => basename(line.file, '.test.ts'));
+const rows = [...files].sort().map(([name, of]) => [name, ...sum(of)]);
 const [first, last] = [Math.min(...seeds), Math.max(...seeds)];
 const all = first === last ? `all, seed ${first}` : `all, seeds ${first} to ${last}`;
 const page = table(

@@ -253,7 +253,7 @@ test('serialize and parse are inverse for random entries, and keep what they do 
       created_at: '2026-01-02T04:42:43Z',
       retries: Math.floor(next() * 3),
       ...maybe('params', params),
-      ...maybe('id', pick(texts)),
+      ...maybe('id', pick(texts) || 'id'),
       ...maybe('db', '/some/where.db'),
       ...maybe('not_before', '2026-01-02T04:42:43Z'),
       ...maybe('x_unknown', { kept: [1, pick(texts)] }),

@@ -51,6 +51,11 @@ queue-maint COMMAND --help says more about each.
 
 Exit codes: 0 done, all well; 1 not possible, or a warning; 2 usage, or (health, hourly, daily, weekly) critical;
 3 restore, replay: done, but an entry failed.
+
+Examples:
+  queue-maint backup
+  queue-maint health
+  queue-maint restore .hive-mind/backups/queue_backup_hive_20260131_180000.db --until 2026-01-31T18:30:00Z
 `;
 
 if (isSqlThread()) runSqlThread();

@@ -105,7 +105,9 @@ async function beWorker({ config, spool, once, foreground, supervised }: Here): 
     log('error', messageOf(error));
     throw error;
   });
-  if (!once || !summary) return EXIT.ok;
+  if (!once) return EXIT.ok;
+  // Another has just taken the lock, and --once promises more than that someone is at it.
+  if (!summary) return drainOrWork({ config, spool, once, foreground, supervised });
   say(`applied ${summary.applied}, duplicates ${summary.duplicates}, failed ${summary.failed}`);
   if (summary.outage)
     throw new QueueError('DATABASE', summary.outage, { hint: 'Nothing is lost; try again later.' });

@@ -79,9 +79,10 @@ function fits({ call, line }: Point, error: string): boolean {
   return error !== 'EACCES' || creates || !/\/(pending|values)\/\d/.test(line);
 }
 
-/** It may give up, and say so, but in no other way. */
-function assertOrderly({ code, signal, stdout, stderr }: Struck, context: string): void {
-  const how = `${context}: code ${code}, signal ${signal}\n${stdout}${stderr}`;
+/** It may give up, and say so, but in no other way. Node aborts where its own threads can't wake each other. */
+function assertOrderly({ code, signal, stdout, stderr, struck }: Struck, context: string): void {
+  const how = `${context}: code ${code}, signal ${signal}\n${stdout}${stderr}${struck.join('\n')}`;
+  if (signal === 'SIGABRT' && struck.some((line) => line.includes('eventfd'))) return;
   assert.ok(signal === null && [0, 1, 3].includes(code as number), how);
   assert.doesNotMatch(stderr, /^\s+at .+:\d+|^Node\.js v/m, how);
 }

@@ -438,11 +438,9 @@ test(
           count({ entries: 1, faults: isDirect ? 1 : 0 });
           // At the edge it may be either.
           if ('inodes' in limit || limit.bytes < 4 * 4096) assert.ok(isDirect, id);
-          assert.deepEqual(
-            [stage.names('pending').length, stage.names('values').length],
-            isDirect ? [0, 0] : [1, 1],
-            id,
-          );
+          assert.equal(stage.names('pending').length, isDirect ? 0 : 1, id);
+          // Where bash has no room for the value's file, Node may have some for an entry with the value in it.
+          assert.ok(stage.names('values').length <= (isDirect ? 0 : 1), id);
           await drain(stage);
           expected.push(`${id}-0`);
           assert.deepEqual(stage.ids(), expected);

@@ -92,6 +92,11 @@ function loop({ self, payloads }: Stage, body: string): [string, string[]] {
   return ['bash', ['-c', script, 'test', file]];
 }
 
+/** A variable that names a directory may name any, and that is made. */
+function isNoPath(text: string): boolean {
+  return !text.startsWith('../');
+}
+
 /** Programs that strace saw, without the tracer's own first one. */
 function executed(trace: string): string[] {
   const lines = readFileSync(trace, 'utf8').matchAll(/execve\("((?:[^"\\]|\\.)*)".*\) = 0/g);
@@ -155,9 +160,8 @@ test('every variable: the library, sourced with it and called with it, runs noth
     fakeWorker(self);
     const act = stage(self);
     mkdirSync(join(self.dir, 'a', 'b', 'c', 'd'), { recursive: true });
-    const payloads = FULL
-      ? act.payloads
-      : [...act.payloads.slice(0, 5), ...random.sample(act.payloads.slice(5), 2)];
+    const all = act.payloads.filter(isNoPath);
+    const payloads = FULL ? all : [...all.slice(0, 5), ...random.sample(all.slice(5), 2)];
     // Bash itself evaluates what is assigned to those of its own that are integers.
     const others = new Set(['QUEUE_HOME', 'OPTIND', 'RANDOM', 'SECONDS']);
     const names = VARIABLES.filter((name) => !others.has(name));
@@ -201,7 +205,7 @@ test('every variable: the executables and the hooks run nothing', async (t) => {
     ];
     const all = VARIABLES.flatMap((name) =>
       act.payloads
-        .filter((text) => !text.includes('\0'))
+        .filter((text) => !text.includes('\0') && isNoPath(text))
         .flatMap((text) => programs.map((program) => [name, text, program] as const)),
     ).filter(([name]) => name !== 'QUEUE_HOME' && name !== 'CLAUDE_PLUGIN_ROOT');
     const chosen = random.sample(all, FULL ? 3000 : 100);

@@ -56,7 +56,7 @@ export async function faultRun(t: TestContext, body: (run: FaultRun) => Promise<
         `${lost} lost, ${duplicated} duplicated, ${outOfOrder} out of order`,
     );
     const path = process.env.FAULT_FIGURES;
-    if (path) appendFileSync(path, `${JSON.stringify({ seed: SEED, test: t.name, ...figures })}\n`);
+    if (path) appendFileSync(path, `${JSON.stringify({ seed: SEED, file, ...figures })}\n`);
   }
 }
 
