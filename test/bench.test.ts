@@ -8,7 +8,17 @@ import { type TestContext, test } from 'node:test';
 import { processesNaming, ROOT, waitFor } from './support/project.ts';
 
 const MAIN = join(ROOT, 'scripts', 'bench', 'main.ts');
-const SECTIONS = ['hook', 'contention', 'drain', 'batch', 'latency', 'scale', 'durability', 'sizes'];
+const SECTIONS = [
+  'hook',
+  'contention',
+  'drain',
+  'batch',
+  'latency',
+  'scale',
+  'durability',
+  'maintenance',
+  'sizes',
+];
 
 interface Row {
   name: string;

@@ -128,7 +128,7 @@ test('verify says of each backup what is wrong with it', async (t) => {
   const verdict = async (code: number): Promise<string> => (await maint(self, ['verify', file], code)).stdout;
   assert.match(
     await verdict(0),
-    /^good .*\n +warning: 1 row without the parent that a foreign key names, in c\n$/,
+    /^good .*\n +warning: 1 row of c without the parent that a foreign key names\n$/,
   );
   writeFileSync(file, bytes.subarray(0, bytes.length - 4096));
   assert.match(await verdict(1), /^BAD .*\n +it has \d+ bytes, and had \d+ when it was made/);

@@ -19,6 +19,7 @@ const TITLES: Record<SectionName, string> = {
   latency: 'From enqueue to the row',
   scale: 'With many entries pending',
   durability: 'What durability costs',
+  maintenance: 'Backups and replay',
   sizes: 'Sizes',
 };
 
@@ -33,6 +34,7 @@ const LOADERS: Record<SectionName, () => Promise<Section>> = {
   latency: async () => (await import('./sections/latency.ts')).latencySection,
   scale: async () => (await import('./sections/scale.ts')).scaleSection,
   durability: async () => (await import('./sections/durability.ts')).durabilitySection,
+  maintenance: async () => (await import('./sections/maintenance.ts')).maintenanceSection,
   sizes: async () => (await import('./sections/sizes.ts')).sizesSection,
 };
 

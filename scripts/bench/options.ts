@@ -9,6 +9,7 @@ export const SECTIONS = [
   'latency',
   'scale',
   'durability',
+  'maintenance',
   'sizes',
 ] as const;
 export type SectionName = (typeof SECTIONS)[number];

@@ -4,8 +4,7 @@ import { dirname, join } from 'node:path';
 import { messageOf } from '../../errors.ts';
 import { LEDGER } from '../../sink/plan.ts';
 import { removeLitter } from '../../spool/publish.ts';
-import { checkIntegrity } from '../database/integrity.ts';
-import { type Row, runSql } from '../database/sql-thread.ts';
+import { runSql } from '../database/sql-thread.ts';
 import { countOf } from '../text.ts';
 import { checkSpace, checksumOf, unpack } from './files.ts';
 import { type Label, readLabel, type Verified, writeLabel } from './shelf.ts';
@@ -21,6 +20,7 @@ export interface Verification {
 
 /** gzip makes a database a third or less; the database in it is about so many times larger. */
 const UNPACKED_RATIO = 5;
+const MOST_PROBLEMS = 100;
 
 /** Verifies a backup, compressed or not, and notes the result on its label. */
 export async function verifyBackup(path: string): Promise<Verification> {
@@ -77,29 +77,25 @@ async function lookInside(path: string, size: number): Promise<Findings> {
   }
 }
 
+const CHECKS = [
+  `PRAGMA integrity_check(${MOST_PROBLEMS})`,
+  'SELECT "table", count(*) AS rows FROM pragma_foreign_key_check GROUP BY "table" ORDER BY "table"',
+  `SELECT name FROM sqlite_schema WHERE name = '${LEDGER}' AND type = 'table'`,
+];
+
 /** The checks of a plain database file that nobody has open. */
 export async function checkContent(path: string): Promise<Findings> {
   try {
-    const problems = await checkIntegrity(path);
-    const [violations = [], ledger = []] = await runSql(
-      path,
-      [
-        'PRAGMA foreign_key_check',
-        `SELECT name FROM sqlite_schema WHERE name = '${LEDGER}' AND type = 'table'`,
-      ],
-      { readonly: true },
-    );
+    const [checked = [], parentless = [], ledger = []] = await runSql(path, CHECKS, { readonly: true });
     return {
-      problems,
-      warnings: violations.length === 0 ? [] : [parentless(violations)],
+      problems: checked.map((row) => String(Object.values(row)[0])).filter((problem) => problem !== 'ok'),
+      warnings: parentless.map(
+        ({ table, rows }) =>
+          `${countOf(Number(rows), 'row')} of ${table} without the parent that a foreign key names`,
+      ),
       hasLedger: ledger.length > 0,
     };
   } catch (error) {
     return { problems: [messageOf(error)], warnings: [], hasLedger: false };
   }
-}
-
-function parentless(violations: readonly Row[]): string {
-  const tables = [...new Set(violations.map(({ table }) => String(table)))].sort();
-  return `${countOf(violations.length, 'row')} without the parent that a foreign key names, in ${tables.join(', ')}`;
 }

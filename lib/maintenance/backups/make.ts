@@ -89,7 +89,10 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
     const createdAt = new Date().toISOString();
     const place = placeIn(spool, database);
     await copy(database, temporary, busyTimeout, onProgress);
-    const { problems, warnings, hasLedger } = await checkContent(temporary);
+    // In a thread; the checksum is taken meanwhile.
+    const checking = checkContent(temporary);
+    const sum = options.compress ? undefined : checksumOf(temporary);
+    const { problems, warnings, hasLedger } = await checking;
     if (problems.length > 0) throw unsound(database, problems);
     if (options.compress) await compress(temporary, packed, (done) => onProgress(done, bytes));
     const file = options.compress ? packed : temporary;
@@ -100,7 +103,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
       name,
       createdAt,
       bytes: lstatSync(file).size,
-      crc32: checksumOf(file),
+      crc32: sum ?? checksumOf(file),
       ...place,
       ledger: hasLedger,
       verified: noted(true, []),
