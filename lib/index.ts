@@ -1,6 +1,22 @@
 /** The TypeScript API. Everything exported here is documented where it is defined. */
 export { type Config, loadConfig } from './config.ts';
 export { type ErrorCode, EXIT, QueueError } from './errors.ts';
+export { type Verification, verifyBackup } from './maintenance/backups/check.ts';
+export {
+  type PruneLedgerOptions,
+  type PruneLedgerReport,
+  pruneLedger,
+} from './maintenance/backups/ledger.ts';
+export { type BackupOptions, type BackupResult, makeBackup } from './maintenance/backups/make.ts';
+export { type PruneOptions, pruneBackups } from './maintenance/backups/prune.ts';
+export {
+  type ForwardOptions,
+  type ReplayReport,
+  replayJournal,
+  type Until,
+} from './maintenance/backups/replay.ts';
+export { type RestoreOptions, type RestoreReport, restoreBackup } from './maintenance/backups/restore.ts';
+export { type Backup, backupDirectory, type Label, listBackups } from './maintenance/backups/shelf.ts';
 export { type CleanupOptions, cleanUp, TASKS, type Task, type TaskReport } from './maintenance/cleanup.ts';
 export { type AnalyzeOptions, type AnalyzeReport, analyzeDatabase } from './maintenance/database/analyze.ts';
 export {

@@ -1,5 +1,6 @@
 /** queue-maint restore and replay: from any backup to any later moment, exactly. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
@@ -13,6 +14,9 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
+import { loadConfig } from '../lib/config.ts';
+import { restoreBackup } from '../lib/maintenance/backups/restore.ts';
+import { spoolAt } from '../lib/spool/layout.ts';
 import {
   backup,
   beside,
@@ -25,7 +29,7 @@ import {
   withTables,
 } from './support/backups.ts';
 import { Random, SEED } from './support/faults.ts';
-import { type Project, project, waitFor } from './support/project.ts';
+import { DIST, type Project, project, waitFor } from './support/project.ts';
 import { drained, execute, once, putEntry, startWorker, stopWorker, workerLog } from './support/queue.ts';
 
 /** Puts an entry for each text and applies them. @returns their names. */
@@ -181,6 +185,33 @@ test('hooks go on spooling during a restore, and the worker applies it afterward
   assert.match(workerLog(self), /restore: the queue is held by process \d+/);
   await stopWorker(self);
   assert.deepEqual(contentOf(self.db), controlOf(lines(self)));
+});
+
+test('what is written directly during a restore is in the new database as well', async (t) => {
+  const self = project(t);
+  withTables(self);
+  await apply(self, 'a');
+  const file = await backup(self);
+  await apply(self, 'b');
+  const written: string[] = [];
+  const { aside } = await restoreBackup({
+    config: loadConfig(self.env),
+    spool: spoolAt(self.spool),
+    database: self.db,
+    file,
+    onProgress(step) {
+      if (step !== 'check' || written.length > 0) return;
+      written.push('direct');
+      const args = [join(DIST, 'queue-write'), '--param', 't=direct', WRITE];
+      const env = { ...self.env, USE_QUEUE: 'false' };
+      const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+    },
+  });
+  assert.deepEqual(texts(self), ['a', 'b', 'direct']);
+  assert.deepEqual(texts(self, aside as string), ['a', 'b', 'direct']);
+  await maint(self, ['restore', file, '--yes']);
+  assert.deepEqual(texts(self), ['a', 'b', 'direct']);
 });
 
 test('what the SQL asks of the clock is answered with the time of then', async (t) => {

@@ -1,6 +1,13 @@
 /** The TypeScript API. Everything exported here is documented where it is defined. */
 export { type Config, loadConfig } from './config.js';
 export { type ErrorCode, EXIT, QueueError } from './errors.js';
+export { type Verification, verifyBackup } from './maintenance/backups/check.js';
+export { type PruneLedgerOptions, type PruneLedgerReport, pruneLedger, } from './maintenance/backups/ledger.js';
+export { type BackupOptions, type BackupResult, makeBackup } from './maintenance/backups/make.js';
+export { type PruneOptions, pruneBackups } from './maintenance/backups/prune.js';
+export { type ForwardOptions, type ReplayReport, replayJournal, type Until, } from './maintenance/backups/replay.js';
+export { type RestoreOptions, type RestoreReport, restoreBackup } from './maintenance/backups/restore.js';
+export { type Backup, backupDirectory, type Label, listBackups } from './maintenance/backups/shelf.js';
 export { type CleanupOptions, cleanUp, TASKS, type Task, type TaskReport } from './maintenance/cleanup.js';
 export { type AnalyzeOptions, type AnalyzeReport, analyzeDatabase } from './maintenance/database/analyze.js';
 export { CHECKPOINT_MODES, type CheckpointMode, type CheckpointReport, checkpointDatabase, } from './maintenance/database/checkpoint.js';

@@ -13,22 +13,16 @@ import { messageOf, QueueError } from '../../errors.ts';
 import { loadDriver } from '../../sink/driver.ts';
 import { asOutage } from '../../sink/outage.ts';
 import { spoolIdentity } from '../../spool/identity.ts';
-import {
-  comparePositions,
-  formatPosition,
-  journalEnd,
-  journalStart,
-  type Position,
-  parsePosition,
-} from '../../spool/journal-read.ts';
+import { comparePositions, formatPosition, journalEnd, type Position } from '../../spool/journal-read.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
 import { fsyncDirectory, removeLitter } from '../../spool/publish.ts';
 import { listing } from '../depths.ts';
 import { withQueueHeld } from '../hold.ts';
 import { checkContent, verifyBackup } from './check.ts';
 import { checkSpace, syncFile, unpack } from './files.ts';
-import { addNote, cancelNote, type Note, readNotes } from './history.ts';
-import { findPlace, type ReplayReport, replay, type Until } from './replay.ts';
+import { addNote, cancelNote, readNotes } from './history.ts';
+import { type Plan, planReplay } from './plan.ts';
+import { type ReplayReport, replay, type Until } from './replay.ts';
 import { type Label, readLabel, writeLabel } from './shelf.ts';
 import { swapIn } from './swap.ts';
 
@@ -124,64 +118,6 @@ async function build(
   }
 }
 
-interface Plan {
-  readonly from: Position;
-  readonly until: Position;
-  readonly end: Position;
-  readonly notes: readonly Note[];
-  readonly seenByBackup: number;
-}
-
-/** What of the journal is to be applied. */
-function planReplay(options: Building, label: Label | undefined): Plan | undefined {
-  const { spool, database, until, withJournal = true, file } = options;
-  if (!withJournal && (until || options.except?.length)) {
-    throw new QueueError('USAGE', 'without the journal there is nothing to stop at and nothing to leave out');
-  }
-  if (!checkSpool(spool)) {
-    if (until) throw new QueueError('NOT_FOUND', `there is no journal: ${spool.base} is no spool`);
-    return undefined;
-  }
-  const from = (label?.position ? parsePosition(label.position) : undefined) ?? journalStart(spool);
-  const end = journalEnd(spool);
-  const notes = readNotes(spool, database);
-  const seenByBackup = Math.min(label?.notes ?? 0, notes.length);
-  if (!withJournal) return { from, until: from, end, notes: [], seenByBackup };
-  checkReplayable(options, label, from, end);
-  const place = findPlace(spool, from, until);
-  if (!place) {
-    throw new QueueError('NOT_FOUND', `the journal since ${file} has no entry ${nameIn(until)}`, {
-      hint: 'It may have been applied before the backup was made: take an older one. queue-maint list shows them.',
-    });
-  }
-  return { from, until: place.stop, end, notes: place.seen(notes), seenByBackup };
-}
-
-function nameIn(until: RestoreOptions['until']): string {
-  return until && 'name' in until ? until.name : '';
-}
-
-function checkReplayable(
-  { spool, file }: Building,
-  label: Label | undefined,
-  from: Position,
-  end: Position,
-): void {
-  if (label && !label.ledger) throw noReplay(`${file} was made before a worker had written to the database`);
-  if (label && label.spool !== spoolIdentity(spool)) {
-    throw noReplay(`${file} was made beside another spool, or before this one was reset`);
-  }
-  if (comparePositions(from, end) <= 0) return;
-  const places = `the journal ends at ${formatPosition(end)}, and it was made at ${formatPosition(from)}`;
-  throw noReplay(`${file} is newer than the journal: ${places}`);
-}
-
-function noReplay(why: string): QueueError {
-  return new QueueError('NOT_FOUND', `the journal can't be replayed: ${why}`, {
-    hint: '--no-journal restores the backup as it is.',
-  });
-}
-
 /** Puts the finished copy in the database's place, and notes how far it goes. */
 function exchange(options: Building, temporary: string, path: string, plan: Plan | undefined): string | null {
   const { spool, database, except = [] } = options;
@@ -192,25 +128,55 @@ function exchange(options: Building, temporary: string, path: string, plan: Plan
       .replace('T', '_')}`,
   );
   if (existsSync(path)) chmodSync(temporary, statSync(path).mode & 0o777);
-  if (!plan) return swapIn(temporary, path, aside) ? aside : null;
-  const { from, until, end, notes: seen, seenByBackup } = plan;
+  if (!plan) return swapIn(temporary, path, aside, () => {}) ? aside : null;
+  let end = plan.end;
   const notes = readNotes(spool, database).length;
-  const at = new Date().toISOString();
-  addNote(spool, {
-    kind: 'restore',
-    at,
-    database,
-    from,
-    until,
-    end,
-    except,
-    seen: seen.length,
-    seenByBackup,
-    temporary,
+  const wasThere = swapIn(temporary, path, aside, () => {
+    end = journalEnd(spool);
+    const until = takeIn(options, temporary, plan, end);
+    const { from, notes: seen, seenByBackup } = plan;
+    const at = new Date().toISOString();
+    const kind = 'restore';
+    addNote(spool, {
+      kind,
+      at,
+      database,
+      from,
+      until,
+      end,
+      except,
+      seen: seen.length,
+      seenByBackup,
+      temporary,
+    });
   });
-  if (!swapIn(temporary, path, aside)) return null;
+  if (!wasThere) return null;
   labelAside(aside, database, spool, end, notes);
   return aside;
+}
+
+/** What direct writes have put into database and journal since the replay. @returns where the copy ends now. */
+function takeIn(options: Building, temporary: string, plan: Plan, end: Position): Position {
+  const { spool, config, database, until, withJournal = true } = options;
+  if (until || !withJournal || comparePositions(end, plan.end) === 0) return plan.until;
+  const { failed } = replay({
+    spool,
+    config,
+    database,
+    file: temporary,
+    from: plan.end,
+    until: end,
+    notes: [],
+    except: options.except ?? [],
+  });
+  const [first] = failed;
+  if (first)
+    throw new QueueError(
+      'DATABASE',
+      `${first.name} was written meanwhile, and fails now: ${first.error.message}`,
+    );
+  closeUp(temporary);
+  return end;
 }
 
 /** The database that went can be restored like a backup: so that a restore can be undone. */

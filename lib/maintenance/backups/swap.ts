@@ -25,15 +25,17 @@ const COMPANIONS = ['-wal', '-shm', '-journal'] as const;
 const BUSY_TIMEOUT_MS = 5000;
 
 /**
- * Renames `temporary` over `database`; what was there stays as `aside`, with its companions when it is too damaged to be closed
- * properly.
+ * Renames `temporary` over `database`; what was there stays as `aside`, with its companions when it is too damaged to
+ * be closed properly.
+ * @param atLast called when nobody writes to the database any more, before anything is changed.
  * @returns whether there was anything to set aside.
  * @throws QueueError DATABASE when another process has the database open; nothing is changed then.
  */
-export function swapIn(temporary: string, database: string, aside: string): boolean {
+export function swapIn(temporary: string, database: string, aside: string, atLast: () => void): boolean {
   const wasThere = existsSync(database);
   const holder = wasThere ? holdAlone(database) : undefined;
   try {
+    atLast();
     if (wasThere) keepAs(database, aside);
     for (const suffix of COMPANIONS) {
       if (!existsSync(database + suffix)) continue;

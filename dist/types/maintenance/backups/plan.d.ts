@@ -1,0 +1,26 @@
+import { type Position } from '../../spool/journal-read.js';
+import { type Spool } from '../../spool/layout.js';
+import { type Note } from './history.js';
+import { type Until } from './replay.js';
+import type { Label } from './shelf.js';
+export interface PlanOptions {
+    readonly spool: Spool;
+    readonly database: string;
+    /** The backup. */
+    readonly file: string;
+    readonly until?: Until | undefined;
+    readonly except?: readonly string[];
+    readonly withJournal?: boolean;
+}
+export interface Plan {
+    readonly from: Position;
+    readonly until: Position;
+    readonly end: Position;
+    readonly notes: readonly Note[];
+    readonly seenByBackup: number;
+}
+/**
+ * What of the journal is to be applied; undefined: there is no journal.
+ * @throws QueueError NOT_FOUND when it can't be, saying why; USAGE.
+ */
+export declare function planReplay(options: PlanOptions, label: Label | undefined): Plan | undefined;
