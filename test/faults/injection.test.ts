@@ -94,7 +94,7 @@ function loop({ self, payloads }: Stage, body: string): [string, string[]] {
 
 /** A variable that names a directory may name any, and that is made. */
 function isNoPath(text: string): boolean {
-  return !text.startsWith('../');
+  return !/^(\.\.)?\//.test(text);
 }
 
 /** Programs that strace saw, without the tracer's own first one. */
