@@ -48,6 +48,11 @@ export function usage(message: string, hint = '--help shows how to call it.'): Q
   return new QueueError('USAGE', message, { hint });
 }
 
+/** @throws QueueError USAGE when there are any. */
+export function refuseArguments(positionals: readonly string[]): void {
+  if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
+}
+
 /**
  * A number given on the command line.
  * @throws QueueError USAGE naming the option.

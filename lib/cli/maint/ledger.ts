@@ -2,8 +2,7 @@
 import { EXIT } from '../../errors.ts';
 import { pruneLedger } from '../../maintenance/backups/ledger.ts';
 import { printJson, printLines } from '../output.ts';
-import { numberOption, parse, usage } from '../runner.ts';
-import { noArguments } from './arguments.ts';
+import { numberOption, parse, refuseArguments, usage } from '../runner.ts';
 import { COMMON, type Verb, whereOf } from './verb.ts';
 
 const DEFAULT_DAYS = 30;
@@ -39,7 +38,7 @@ Examples:
       days: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
     });
-    noArguments(positionals);
+    refuseArguments(positionals);
     if (!values.prune)
       throw usage('say --prune: there is nothing else to do with the ledger', 'queue-maint stats shows it.');
     const days = values.days === undefined ? DEFAULT_DAYS : numberOption('--days', values.days, RANGE);

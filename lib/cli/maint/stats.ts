@@ -6,9 +6,9 @@ import { table } from '../../maintenance/table.ts';
 import { countOf, fit, formatBytes, formatSeconds, printable } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withClock } from '../progress.ts';
-import { parse } from '../runner.ts';
+import { parse, refuseArguments } from '../runner.ts';
 import { percent } from './sizes.ts';
-import { COMMON, refuseArguments, type Verb, whereOf } from './verb.ts';
+import { COMMON, type Verb, whereOf } from './verb.ts';
 
 /** What a slow disk reads in a second. */
 const BYTES_PER_SECOND = 200e6;
