@@ -13,6 +13,7 @@
 import { closeSync, existsSync, lstatSync, mkdirSync, openSync, realpathSync, renameSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { QueueError } from '../../errors.ts';
+import { isRunning } from '../../processes.ts';
 import { type Db, loadDriver } from '../../sink/driver.ts';
 import { asOutage } from '../../sink/outage.ts';
 import { spoolIdentity } from '../../spool/identity.ts';
@@ -179,15 +180,6 @@ function removeRemains(directory: string): void {
     if (pid !== undefined && !isRunning(Number(pid))) removeLitter(join(directory, file));
   }
   for (const path of staleLabels(directory)) removeLitter(path);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function unsound(database: string, problems: readonly string[]): QueueError {

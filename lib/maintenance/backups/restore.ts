@@ -10,6 +10,7 @@ import { chmodSync, existsSync, realpathSync, renameSync, statSync } from 'node:
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Config } from '../../config.ts';
 import { messageOf, QueueError } from '../../errors.ts';
+import { isRunning } from '../../processes.ts';
 import { loadDriver } from '../../sink/driver.ts';
 import { asOutage } from '../../sink/outage.ts';
 import { spoolIdentity } from '../../spool/identity.ts';
@@ -274,15 +275,6 @@ function removeRemains(path: string, spool: Spool): void {
     const remains = join(dirname(path), name);
     if (checkSpool(spool)) cancelNote(spool, remains);
     removeLitter(remains);
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 
