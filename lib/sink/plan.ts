@@ -17,6 +17,10 @@ import { type Statement, splitStatements, tokensOf, unquote } from './statements
 
 export const LEDGER = '_queue_ledger';
 export const MIGRATIONS = '_queue_migrations';
+/** How far the ledger was pruned; see maintenance/backups/ledger.ts. */
+export const PRUNED = '_queue_pruned';
+/** The queue's own: no entry may write to them. */
+export const OWN_TABLES: readonly string[] = [LEDGER, MIGRATIONS, PRUNED];
 /** The savepoint around each entry of a batch. */
 export const SAVEPOINT = '_queue_entry';
 
@@ -239,5 +243,5 @@ function refuseOwnTables(statements: readonly Statement[]): void {
 function ownTable({ word, text }: Statement): string | undefined {
   if (READERS.has(word)) return undefined;
   const names = tokensOf(text).map((token) => unquote(token).toLowerCase());
-  return [LEDGER, MIGRATIONS].find((table) => names.includes(table));
+  return OWN_TABLES.find((table) => names.includes(table));
 }

@@ -1,6 +1,7 @@
 /** queue-maint ledger. */
 import { EXIT } from '../../errors.ts';
 import { pruneLedger } from '../../maintenance/backups/ledger.ts';
+import { countOf } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { numberOption, parse, refuseArguments, usage } from '../runner.ts';
 import { COMMON, type Verb, whereOf } from './verb.ts';
@@ -46,9 +47,8 @@ Examples:
     const report = pruneLedger({ ...whereOf(values), days, dryRun });
     if (values.json) printJson(report);
     else {
-      const rows = `${report.rows} row${report.rows === 1 ? '' : 's'}`;
       printLines([
-        `${rows} ${dryRun ? 'would be ' : ''}removed, up to ${report.position} of the journal`,
+        `${countOf(report.rows, 'row')} ${dryRun ? 'would be ' : ''}removed, up to ${report.position} of the journal`,
         ...(report.stoppedAt === undefined
           ? []
           : [

@@ -7,11 +7,9 @@ import { countOf, fit, formatBytes, formatSeconds, printable } from '../../maint
 import { printJson, printLines } from '../output.ts';
 import { withClock } from '../progress.ts';
 import { parse, refuseArguments } from '../runner.ts';
-import { percent } from './sizes.ts';
+import { BYTES_PER_SECOND, percent } from './sizes.ts';
 import { COMMON, type Verb, whereOf } from './verb.ts';
 
-/** What a slow disk reads in a second. */
-const BYTES_PER_SECOND = 200e6;
 const NAME_COLUMNS = 48;
 
 export const stats: Verb = {

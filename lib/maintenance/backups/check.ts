@@ -7,7 +7,7 @@ import { removeLitter } from '../../spool/publish.ts';
 import { checkIntegrity } from '../database/integrity.ts';
 import { type Row, runSql } from '../database/sql-thread.ts';
 import { countOf } from '../text.ts';
-import { checkSpace, checksumOf, unpack } from './files.ts';
+import { checkSpace, checksumOf, UNPACKED_RATIO, unpack } from './files.ts';
 import { type Label, readLabel, type Verified, writeLabel } from './shelf.ts';
 
 export interface Verification {
@@ -18,9 +18,6 @@ export interface Verification {
   /** What does not keep it from being restored: rows whose parents are missing, no label. */
   readonly warnings: readonly string[];
 }
-
-/** gzip makes a database a third or less; the database in it is about so many times larger. */
-const UNPACKED_RATIO = 5;
 
 /** Verifies a backup, compressed or not, and notes the result on its label. */
 export async function verifyBackup(path: string): Promise<Verification> {
