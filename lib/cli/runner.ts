@@ -39,7 +39,9 @@ export function parse<T extends Options>(args: string[], options: T) {
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new QueueError('USAGE', messageOf(error), { hint: '--help lists the options.', cause: error });
+    // Its advice on arguments that begin with a dash is longer than what it has to say.
+    const [message = ''] = messageOf(error).split(/\. (?=To specify)/);
+    throw new QueueError('USAGE', message, { hint: '--help lists the options.', cause: error });
   }
 }
 
