@@ -120,7 +120,8 @@ test('verify says of each backup what is wrong with it', async (t) => {
   const self = project(t);
   execute(
     self,
-    'PRAGMA foreign_keys=OFF; CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p(id)); INSERT INTO c VALUES(7)',
+    `PRAGMA foreign_keys = OFF;
+     CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p(id)); INSERT INTO c VALUES(7)`,
   );
   await withRows(self, 'a');
   const file = await backup(self);

@@ -218,11 +218,12 @@ test('what the SQL asks of the clock is answered with the time of then', async (
   const self = project(t);
   execute(
     self,
-    `CREATE TABLE times(id INTEGER PRIMARY KEY, a DEFAULT CURRENT_TIMESTAMP, b, c, d, e);
+    `CREATE TABLE times(id INTEGER PRIMARY KEY, a DEFAULT CURRENT_TIMESTAMP, b, c, d, e, f);
      CREATE INDEX by_day ON times(date(b));`,
   );
-  const sql = `INSERT INTO times(b, c, d, e) VALUES
-    (datetime('now'), strftime('%Y-%m-%d %H:%M'), unixepoch(), datetime('2020-01-01', '+1 day'))`;
+  const sql = `INSERT INTO times(b, c, d, e, f) VALUES
+    (datetime('now'), strftime('%Y-%m-%d %H:%M'), unixepoch(), datetime('2020-01-01', '+1 day'),
+     unixepoch('subsec', '+1 day'))`;
   putEntry(self, 'SELECT 1');
   await once(self);
   const file = await backup(self);
@@ -236,13 +237,14 @@ test('what the SQL asks of the clock is answered with the time of then', async (
   );
   writeFileSync(journal, text);
   await maint(self, ['restore', file, '--yes']);
-  assert.deepEqual(self.rows('SELECT a, b, c, d, e FROM times'), [
+  assert.deepEqual(self.rows('SELECT a, b, c, d, e, f FROM times'), [
     {
       a: '2001-02-03 04:05:06',
       b: '2001-02-03 04:05:06',
       c: '2001-02-03 04:05',
       d: 981173106,
       e: '2020-01-02 00:00:00',
+      f: 981259506.789,
     },
   ]);
 });
@@ -340,6 +342,11 @@ test('what can not be restored is refused, and database and queue are as they we
   writeFileSync(join(self.dir, 'text.db'), 'just text');
   await refused([join(self.dir, 'text.db'), '--yes'], 1, /not a database/);
   await refused([file, '--yes', '--until', '2026-01-31T18:00:00'], 2, /it does not say in which zone/);
+  await refused(
+    [file, '--yes', '--until', '2001-02-03T04:05:06Z'],
+    1,
+    /has entries that were applied after that time/,
+  );
   await refused([file, '--yes', '--until', 'yesterday'], 2, /neither the name of an entry nor a time/);
   await refused([file, '--yes', '--until', '05_1_1'], 1, /has no entry 05_1_1\.json/);
   await refused([file, '--yes', '--until', `${a}`], 1, /it may have been applied before the backup/i);

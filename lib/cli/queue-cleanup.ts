@@ -5,7 +5,7 @@ import { cleanUp, TASKS, type Task } from '../maintenance/cleanup.ts';
 import { printable } from '../maintenance/text.ts';
 import { spoolAt } from '../spool/layout.ts';
 import { printJson, printLines } from './output.ts';
-import { numberOption, parse, runCommand, usage } from './runner.ts';
+import { numberOption, parse, refuseArguments, runCommand, usage } from './runner.ts';
 
 const help = `Usage: queue-cleanup [--archive] [--purge-failed] [--recover] [--hours N] [--dry-run] [--json]
 
@@ -44,7 +44,7 @@ void runCommand({
       'dry-run': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     });
-    if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
+    refuseArguments(positionals);
     const hours =
       values.hours === undefined
         ? undefined

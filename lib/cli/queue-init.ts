@@ -11,7 +11,7 @@ import { renderFindings } from '../maintenance/verify-page.ts';
 import { installationPath } from '../package.ts';
 import { spoolAt } from '../spool/layout.ts';
 import { canAsk, confirm, printJson, printLines } from './output.ts';
-import { parse, runCommand, usage } from './runner.ts';
+import { parse, refuseArguments, runCommand, usage } from './runner.ts';
 
 const help = `Usage: queue-init [--json]
        queue-init --hooks [--remove] [--settings FILE] [--dry-run] [--json]
@@ -67,7 +67,7 @@ void runCommand({
       yes: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     });
-    if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
+    refuseArguments(positionals);
     if (Number(values.verify) + Number(values.reset) + Number(values.hooks) > 1)
       throw usage('--hooks, --verify and --reset exclude each other');
     for (const name of ['remove', 'settings', 'dry-run'] as const)

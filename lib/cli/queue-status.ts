@@ -7,7 +7,7 @@ import { paintFor } from '../maintenance/text.ts';
 import { watchStatus } from '../maintenance/watch.ts';
 import { spoolAt } from '../spool/layout.ts';
 import { printJson, printLines, widthOf } from './output.ts';
-import { numberOption, parse, runCommand, usage } from './runner.ts';
+import { numberOption, parse, refuseArguments, runCommand, usage } from './runner.ts';
 
 const help = `Usage: queue-status [--stats] [--json | --watch [--interval SECONDS]]
 
@@ -56,7 +56,7 @@ void runCommand({
       watch: { type: 'boolean', default: false },
       interval: { type: 'string' },
     });
-    if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
+    refuseArguments(positionals);
     if (values.json && values.watch) throw usage('--json and --watch exclude each other');
     if (values.interval !== undefined && !values.watch) throw usage('--interval is only for --watch');
     const interval = numberOption('--interval', values.interval ?? '1', { min: 0.1, max: 3600 });

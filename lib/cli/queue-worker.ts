@@ -9,7 +9,7 @@ import { isFilesThread, runFilesThread } from '../worker/files-thread.ts';
 import { followLog, openLog, printLog } from '../worker/log.ts';
 import { livingWorker, stopWorker } from '../worker/presence.ts';
 import { isWatchdogThread, runWatchdog } from '../worker/watchdog.ts';
-import { parse, runCommand, usage } from './runner.ts';
+import { parse, refuseArguments, runCommand, usage } from './runner.ts';
 
 const help = `Usage: queue-worker [COMMAND | --once | --foreground]
 
@@ -70,7 +70,7 @@ function dispatch(args: string[]): Promise<number> | number {
     supervised: { type: 'boolean', default: false },
   });
   const [name, ...surplus] = positionals;
-  if (surplus.length > 0) throw usage(`there are arguments too many: ${surplus.join(' ')}`);
+  refuseArguments(surplus);
   if (values.once && values.foreground) throw usage('--once and --foreground exclude each other');
   const config = name === 'run' ? configOfHook() : loadConfig();
   const here = { config, spool: spoolAt(config.baseDir), ...values };

@@ -39,13 +39,20 @@ export function parse<T extends Options>(args: string[], options: T) {
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new QueueError('USAGE', messageOf(error), { hint: '--help lists the options.', cause: error });
+    // Its advice on arguments that begin with a dash is longer than what it has to say.
+    const [message = ''] = messageOf(error).split(/\. (?=To specify)/);
+    throw new QueueError('USAGE', message, { hint: '--help lists the options.', cause: error });
   }
 }
 
 /** A usage error. */
 export function usage(message: string, hint = '--help shows how to call it.'): QueueError {
   return new QueueError('USAGE', message, { hint });
+}
+
+/** @throws QueueError USAGE when there are any. */
+export function refuseArguments(positionals: readonly string[]): void {
+  if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
 }
 
 /**

@@ -51,15 +51,19 @@ export function pinTime(db: Db, clock: () => string): void {
   }
 }
 
-/** Without a time value, it is now; so it is for 'now' and, before a modifier, nothing else. */
+/** Without a time value, it is now; so it is for 'now', and for 'subsec', which is 'now' and a modifier in one. */
 function withTime(args: readonly unknown[], before: number, clock: () => string): unknown[] {
   if (args.length <= before) return [...args, clock()];
-  return args.map((arg, index) => (index === before ? timeFor(arg, clock) : arg));
+  return args.flatMap((arg, index) => {
+    if (index !== before) return [arg];
+    return isSubsecond(arg) ? [clock(), arg] : [timeFor(arg, clock)];
+  });
 }
 
 function timeFor(arg: unknown, clock: () => string): unknown {
-  if (typeof arg !== 'string') return arg;
-  const word = arg.toLowerCase();
-  if (word === 'now') return clock();
-  return arg;
+  return isSubsecond(arg) || (typeof arg === 'string' && /^now$/i.test(arg)) ? clock() : arg;
+}
+
+function isSubsecond(arg: unknown): boolean {
+  return typeof arg === 'string' && /^subsec(ond)?$/i.test(arg);
 }

@@ -17,6 +17,11 @@ import { type Statement, splitStatements, tokensOf, unquote } from './statements
 
 export const LEDGER = '_queue_ledger';
 export const MIGRATIONS = '_queue_migrations';
+/** How far the ledger was pruned; see maintenance/backups/ledger.ts. */
+export const PRUNED = '_queue_pruned';
+/** The queue's own: no entry may write to them. */
+export const OWN_TABLES: readonly string[] = [LEDGER, MIGRATIONS, PRUNED];
+const MAY_NAME_OWN = new RegExp(OWN_TABLES.join('|'), 'i');
 /** The savepoint around each entry of a batch. */
 export const SAVEPOINT = '_queue_entry';
 
@@ -60,7 +65,7 @@ export function planSql(sql: string, allowAttach: boolean): Plan {
     throw new EntryFault('BAD_TEXT', 'the SQL holds U+0000, where SQLite stops reading');
   const statements = splitStatements(sql);
   if (statements.length === 0) throw new EntryFault('EMPTY_SQL', 'the SQL holds no statement, only comments');
-  if (/_queue_(ledger|migrations)/i.test(sql)) refuseOwnTables(statements);
+  if (MAY_NAME_OWN.test(sql)) refuseOwnTables(statements);
 
   const kinds = statements.map((statement) => kindOf(statement, allowAttach));
   let from = 0;
@@ -239,5 +244,5 @@ function refuseOwnTables(statements: readonly Statement[]): void {
 function ownTable({ word, text }: Statement): string | undefined {
   if (READERS.has(word)) return undefined;
   const names = tokensOf(text).map((token) => unquote(token).toLowerCase());
-  return [LEDGER, MIGRATIONS].find((table) => names.includes(table));
+  return OWN_TABLES.find((table) => names.includes(table));
 }

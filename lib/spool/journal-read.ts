@@ -33,6 +33,10 @@ export function comparePositions(a: Position, b: Position): number {
   return a.file - b.file || a.offset - b.offset;
 }
 
+export function later(a: Position, b: Position): Position {
+  return comparePositions(a, b) > 0 ? a : b;
+}
+
 /** { file: 3, offset: 5120 } -> '00000003:5120' */
 export function formatPosition({ file, offset }: Position): string {
   return `${String(file).padStart(8, '0')}:${offset}`;

@@ -8,7 +8,8 @@
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, QueueError } from '../errors.ts';
+import { QueueError } from '../errors.ts';
+import { isRunning } from '../processes.ts';
 import { decodeEntry, type Entry, isFinished } from './entry.ts';
 import type { Spool } from './layout.ts';
 import { removeLitter } from './publish.ts';
@@ -73,13 +74,7 @@ export function orphanValues(spool: Spool, minAgeMs = ORPHAN_AGE_MS): string[] {
 
 /** Another process may have been given the pid since: then the file stays until that has ended too. */
 function isAlive(pid: number): boolean {
-  if (!(pid > 0)) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === 'EPERM';
-  }
+  return pid > 0 && isRunning(pid);
 }
 
 function isThere(path: string): boolean {

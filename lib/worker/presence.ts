@@ -6,7 +6,8 @@
  * process must also have been started when the file says. worker.pid only informs; the lock decides.
  */
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
-import { codeOf, QueueError } from '../errors.ts';
+import { QueueError } from '../errors.ts';
+import { isRunning } from '../processes.ts';
 import type { Spool } from '../spool/layout.ts';
 import { replaceFile, unlinkIfThere } from '../spool/publish.ts';
 import { readOwnFile } from '../spool/read.ts';
@@ -97,15 +98,6 @@ export async function stopWorker(spool: Spool, timeoutMs = 60_000): Promise<numb
     await new Promise((done) => setTimeout(done, 10));
   }
   return presence.pid;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === 'EPERM';
-  }
 }
 
 /** Field 22 of /proc/PID/stat (proc(5)); 0 where there is none, ZOMBIE for a process that has ended. */

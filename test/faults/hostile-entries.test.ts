@@ -154,6 +154,7 @@ const FORBIDDEN = [
   "CREATE VIRTUAL TABLE f USING fts5(id, content='_queue_ledger')",
   'CREATE INDEX i ON _queue_ledger(applied_at)',
   'REPLACE INTO _queue_migrations VALUES(1, 2, 3)',
+  "UPDATE _queue_pruned SET position = '00000009:0'",
 ];
 
 const SPACE = [

@@ -4,8 +4,8 @@ import { analyzeDatabase } from '../../maintenance/database/analyze.ts';
 import { countOf, printable } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
-import { parse } from '../runner.ts';
-import { COMMON, refuseArguments, type Verb, whereOf } from './verb.ts';
+import { parse, refuseArguments } from '../runner.ts';
+import { COMMON, type Verb, whereOf } from './verb.ts';
 
 export const analyze: Verb = {
   name: 'analyze',

@@ -51,8 +51,3 @@ export function directoryOf(dir: string | undefined, database: string): string {
   if (dir === '') throw usage('--dir is empty');
   return dir === undefined ? backupDirectory(database) : resolve(dir);
 }
-
-/** @throws QueueError USAGE when there are positional arguments. */
-export function noArguments(positionals: readonly string[]): void {
-  if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
-}

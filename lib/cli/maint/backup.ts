@@ -4,8 +4,8 @@ import { KEEP, makeBackup } from '../../maintenance/backups/make.ts';
 import { formatBytes, printable } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
-import { parse } from '../runner.ts';
-import { countOption, directoryOf, noArguments } from './arguments.ts';
+import { parse, refuseArguments } from '../runner.ts';
+import { countOption, directoryOf } from './arguments.ts';
 import { COMMON, type Verb, whereOf } from './verb.ts';
 
 export const backup: Verb = {
@@ -40,7 +40,7 @@ Examples:
       keep: { type: 'string' },
       compress: { type: 'boolean', default: false },
     });
-    noArguments(positionals);
+    refuseArguments(positionals);
     const keep = countOption('--keep', values.keep);
     const { config, spool, database } = whereOf(values);
     const { path, label, warnings, pruned } = await withBar('backup', (onProgress) =>

@@ -8,8 +8,8 @@ import {
 import { formatBytes } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withClock } from '../progress.ts';
-import { parse, usage } from '../runner.ts';
-import { COMMON, refuseArguments, type Verb, whereOf } from './verb.ts';
+import { parse, refuseArguments, usage } from '../runner.ts';
+import { COMMON, type Verb, whereOf } from './verb.ts';
 
 export const checkpoint: Verb = {
   name: 'checkpoint',

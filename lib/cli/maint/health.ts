@@ -5,7 +5,7 @@ import { renderHealth } from '../../maintenance/health/health-page.ts';
 import { parseThresholds, type Thresholds } from '../../maintenance/health/thresholds.ts';
 import { paintFor } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
-import { parse, usage } from '../runner.ts';
+import { parse, refuseArguments } from '../runner.ts';
 import { anyDatabaseOf, COMMON, STATE_EXIT, type Verb } from './verb.ts';
 
 export const health: Verb = {
@@ -52,7 +52,7 @@ Examples:
       threshold: { type: 'string', multiple: true, default: [] },
       full: { type: 'boolean', default: false },
     });
-    if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
+    refuseArguments(positionals);
     const { config, spool } = anyDatabaseOf(values);
     const thresholds = values.threshold.reduce(
       (known, text) => parseThresholds(text, '--threshold', known),

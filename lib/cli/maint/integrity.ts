@@ -5,11 +5,9 @@ import { sizeOf } from '../../maintenance/database/pages.ts';
 import { printable } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withClock } from '../progress.ts';
-import { parse } from '../runner.ts';
-import { COMMON, refuseArguments, type Verb, whereOf } from './verb.ts';
-
-/** What a slow disk reads and checks in a second. */
-const BYTES_PER_SECOND = 200e6;
+import { parse, refuseArguments } from '../runner.ts';
+import { BYTES_PER_SECOND } from './sizes.ts';
+import { COMMON, type Verb, whereOf } from './verb.ts';
 
 export const integrity: Verb = {
   name: 'integrity',

@@ -1,9 +1,9 @@
 /** queue-maint ledger. */
 import { EXIT } from '../../errors.ts';
 import { pruneLedger } from '../../maintenance/backups/ledger.ts';
+import { countOf } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
-import { numberOption, parse, usage } from '../runner.ts';
-import { noArguments } from './arguments.ts';
+import { numberOption, parse, refuseArguments, usage } from '../runner.ts';
 import { COMMON, type Verb, whereOf } from './verb.ts';
 
 const DEFAULT_DAYS = 30;
@@ -39,7 +39,7 @@ Examples:
       days: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
     });
-    noArguments(positionals);
+    refuseArguments(positionals);
     if (!values.prune)
       throw usage('say --prune: there is nothing else to do with the ledger', 'queue-maint stats shows it.');
     const days = values.days === undefined ? DEFAULT_DAYS : numberOption('--days', values.days, RANGE);
@@ -47,9 +47,8 @@ Examples:
     const report = pruneLedger({ ...whereOf(values), days, dryRun });
     if (values.json) printJson(report);
     else {
-      const rows = `${report.rows} row${report.rows === 1 ? '' : 's'}`;
       printLines([
-        `${rows} ${dryRun ? 'would be ' : ''}removed, up to ${report.position} of the journal`,
+        `${countOf(report.rows, 'row')} ${dryRun ? 'would be ' : ''}removed, up to ${report.position} of the journal`,
         ...(report.stoppedAt === undefined
           ? []
           : [

@@ -5,8 +5,8 @@ import { type Backup, listBackups } from '../../maintenance/backups/shelf.ts';
 import { table } from '../../maintenance/table.ts';
 import { formatBytes, printable } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
-import { parse } from '../runner.ts';
-import { directoryOf, noArguments } from './arguments.ts';
+import { parse, refuseArguments } from '../runner.ts';
+import { directoryOf } from './arguments.ts';
 import { COMMON, type Verb, whereOf } from './verb.ts';
 
 export const list: Verb = {
@@ -29,7 +29,7 @@ Examples:
 `,
   run(args) {
     const { values, positionals } = parse(args, { ...COMMON, dir: { type: 'string' } });
-    noArguments(positionals);
+    refuseArguments(positionals);
     const directory = directoryOf(values.dir, whereOf(values).database);
     const backups = listBackups(directory);
     if (values.json) printJson(backups.map(report));

@@ -4,9 +4,9 @@ import { optimizeDatabase, VACUUM_FROM } from '../../maintenance/database/optimi
 import { printable } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
-import { parse } from '../runner.ts';
+import { parse, refuseArguments } from '../runner.ts';
 import { percent, tookLine, WAL_STAYS } from './sizes.ts';
-import { COMMON, refuseArguments, type Verb, whereOf } from './verb.ts';
+import { COMMON, type Verb, whereOf } from './verb.ts';
 
 export const optimize: Verb = {
   name: 'optimize',

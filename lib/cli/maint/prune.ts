@@ -3,8 +3,8 @@ import { EXIT } from '../../errors.ts';
 import { pruneBackups } from '../../maintenance/backups/prune.ts';
 import { countOf, printable } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
-import { numberOption, parse, usage } from '../runner.ts';
-import { countOption, directoryOf, noArguments } from './arguments.ts';
+import { numberOption, parse, refuseArguments, usage } from '../runner.ts';
+import { countOption, directoryOf } from './arguments.ts';
 import { COMMON, type Verb, whereOf } from './verb.ts';
 
 const MAX_DAYS = 366 * 100;
@@ -38,7 +38,7 @@ Examples:
       name: { type: 'string' },
       dir: { type: 'string' },
     });
-    noArguments(positionals);
+    refuseArguments(positionals);
     if ((values.keep === undefined) === (values.days === undefined))
       throw usage('give either --keep or --days');
     const directory = directoryOf(values.dir, whereOf(values).database);

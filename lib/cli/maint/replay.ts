@@ -7,8 +7,8 @@ import { journalNumber } from '../../spool/journal.ts';
 import { type Position, parsePosition } from '../../spool/journal-read.ts';
 import { printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
-import { parse, usage } from '../runner.ts';
-import { entryNames, noArguments, untilOf } from './arguments.ts';
+import { parse, refuseArguments, usage } from '../runner.ts';
+import { entryNames, untilOf } from './arguments.ts';
 import { replayLines } from './replayed.ts';
 import { COMMON, type Verb, whereOf } from './verb.ts';
 
@@ -51,7 +51,7 @@ Examples:
       except: { type: 'string', multiple: true },
       'dry-run': { type: 'boolean', default: false },
     });
-    noArguments(positionals);
+    refuseArguments(positionals);
     const dryRun = values['dry-run'];
     const from = placeOf(values.from);
     const until = untilOf(values.until, values.before);

@@ -14,7 +14,7 @@ export function replayLines(
     const rows = planned.map(({ name, operation, appliedAt }) => [name, printable(operation), appliedAt]);
     return [
       ...(rows.length === 0 ? [] : table(['entry', 'operation', 'applied'], rows, 'lll')),
-      `${countOf(planned.length, 'entry').replace('entrys', 'entries')} would be applied; ${rest}`,
+      `${countOf(planned.length, 'entry', 'entries')} would be applied; ${rest}`,
     ];
   }
   return [

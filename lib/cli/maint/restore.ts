@@ -1,4 +1,5 @@
 /** queue-maint restore. */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { EXIT } from '../../errors.ts';
 import { type RestoreStep, restoreBackup } from '../../maintenance/backups/restore.ts';
@@ -102,5 +103,7 @@ Examples:
 
 async function isAgreed({ file, database }: { file: string; database: string }): Promise<boolean> {
   if (!canAsk()) throw usage('restore asks on a terminal, and this is none', 'For scripts there is --yes.');
+  // What is not there need not be asked about: restoring it says so.
+  if (!existsSync(file)) return true;
   return confirm(`Put ${printable(file)} in the place of ${printable(database)}?`);
 }

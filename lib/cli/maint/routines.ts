@@ -19,7 +19,7 @@ import {
 import { type Paint, paintFor, plain } from '../../maintenance/text.ts';
 import type { Spool } from '../../spool/layout.ts';
 import { printJson, printLines } from '../output.ts';
-import { parse, usage } from '../runner.ts';
+import { parse, refuseArguments, usage } from '../runner.ts';
 import { thresholdsOf } from './health.ts';
 import { anyDatabaseOf, COMMON, STATE_EXIT, type Verb } from './verb.ts';
 
@@ -92,7 +92,7 @@ Examples:
 `,
     async run(args) {
       const { values, positionals } = parse(args, { ...COMMON, log: { type: 'boolean', default: false } });
-      if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
+      refuseArguments(positionals);
       if (values.log && values.json) throw usage('--log and --json exclude each other');
       const { config, spool } = anyDatabaseOf(values);
       const list = steps({ config, spool, thresholds: thresholdsOf(config) });

@@ -2,7 +2,7 @@
 import { EXIT } from '../../errors.ts';
 import { SCHEDULERS, scheduleText, usualScheduler } from '../../maintenance/schedule/schedule.ts';
 import { printLines } from '../output.ts';
-import { parse, usage } from '../runner.ts';
+import { parse, refuseArguments, usage } from '../runner.ts';
 import { type Verb, whereOf } from './verb.ts';
 
 export const schedule: Verb = {
@@ -36,7 +36,7 @@ Examples:
       db: { type: 'string' },
       ...OPTIONS,
     });
-    if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
+    refuseArguments(positionals);
     const named = SCHEDULERS.filter((name) => values[name]);
     if (named.length > 1) throw usage(`--${named.join(' and --')} exclude each other`);
     const { config, spool } = whereOf(values);

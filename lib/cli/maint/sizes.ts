@@ -3,6 +3,9 @@ import type { DatabasePages } from '../../maintenance/database/pages.ts';
 import { table } from '../../maintenance/table.ts';
 import { formatBytes } from '../../maintenance/text.ts';
 
+/** What a slow disk reads, and SQLite checks, in a second. */
+export const BYTES_PER_SECOND = 200e6;
+
 export const WAL_STAYS =
   'a reader is in the way, so the WAL is not empty: queue-maint checkpoint --mode truncate, when it has gone';
 

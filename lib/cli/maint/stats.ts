@@ -6,12 +6,10 @@ import { table } from '../../maintenance/table.ts';
 import { countOf, fit, formatBytes, formatSeconds, printable } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withClock } from '../progress.ts';
-import { parse } from '../runner.ts';
-import { percent } from './sizes.ts';
-import { COMMON, refuseArguments, type Verb, whereOf } from './verb.ts';
+import { parse, refuseArguments } from '../runner.ts';
+import { BYTES_PER_SECOND, percent } from './sizes.ts';
+import { COMMON, type Verb, whereOf } from './verb.ts';
 
-/** What a slow disk reads in a second. */
-const BYTES_PER_SECOND = 200e6;
 const NAME_COLUMNS = 48;
 
 export const stats: Verb = {

@@ -5,9 +5,9 @@ import { planVacuum, type VacuumReport, vacuumDatabase } from '../../maintenance
 import { formatSeconds } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
-import { parse, usage } from '../runner.ts';
+import { parse, refuseArguments, usage } from '../runner.ts';
 import { tookLine, WAL_STAYS } from './sizes.ts';
-import { COMMON, refuseArguments, type Verb, whereOf } from './verb.ts';
+import { COMMON, type Verb, whereOf } from './verb.ts';
 
 export const vacuum: Verb = {
   name: 'vacuum',

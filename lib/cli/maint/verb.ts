@@ -55,8 +55,3 @@ export function anyDatabaseOf(values: { db?: string | undefined }): Where {
   const database = values.db === undefined ? config.database : databasePath(values.db, process.cwd());
   return { config: { ...config, database }, spool: spoolAt(config.baseDir), database };
 }
-
-/** @throws QueueError USAGE when there are any. */
-export function refuseArguments(positionals: readonly string[]): void {
-  if (positionals.length > 0) throw usage(`there are arguments too many: ${positionals.join(' ')}`);
-}

@@ -6,7 +6,7 @@ import { LEDGER } from '../../sink/plan.ts';
 import { removeLitter } from '../../spool/publish.ts';
 import { runSql } from '../database/sql-thread.ts';
 import { countOf } from '../text.ts';
-import { checkSpace, checksumOf, unpack } from './files.ts';
+import { checkSpace, checksumOf, UNPACKED_RATIO, unpack } from './files.ts';
 import { type Label, readLabel, type Verified, writeLabel } from './shelf.ts';
 
 export interface Verification {
@@ -18,8 +18,6 @@ export interface Verification {
   readonly warnings: readonly string[];
 }
 
-/** gzip makes a database a third or less; the database in it is about so many times larger. */
-const UNPACKED_RATIO = 5;
 const MOST_PROBLEMS = 100;
 
 /** Verifies a backup, compressed or not, and notes the result on its label. */

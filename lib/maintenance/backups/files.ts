@@ -1,22 +1,18 @@
 /** Large files, in pieces: checksums, compression, and what must be on disk before it counts. */
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  fsyncSync,
-  openSync,
-  readSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, createReadStream, createWriteStream, fsyncSync, openSync, readSync } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createGunzip, createGzip } from 'node:zlib';
 import { QueueError } from '../../errors.ts';
 import { FILE_MODE } from '../../spool/layout.ts';
 import { writeAll } from '../../spool/publish.ts';
+import { withDatabase } from '../database/open.ts';
+import { sizeOf } from '../database/pages.ts';
+import { freeBytes } from '../database/space.ts';
 import { formatBytes } from '../text.ts';
 
+/** gzip makes a database a third or less; what is in a compressed one is at most about so many times larger. */
+export const UNPACKED_RATIO = 5;
 const CHUNK_BYTES = 1024 * 1024;
 /** SQLite's files and ours beside the copy. */
 const SLACK_BYTES = 4 * 1024 * 1024;
@@ -80,8 +76,7 @@ export async function unpack(from: string, to: string, onBytes: (done: number) =
 
 /** @throws QueueError DATABASE when `directory` has not so many bytes left. */
 export function checkSpace(directory: string, bytes: number, what: string): void {
-  const { bavail, bsize } = statfsSync(directory);
-  const free = bavail * bsize;
+  const free = freeBytes(directory);
   const needed = bytes + SLACK_BYTES;
   if (free >= needed) return;
   throw new QueueError(
@@ -93,9 +88,13 @@ export function checkSpace(directory: string, bytes: number, what: string): void
   );
 }
 
+/** Leaves WAL mode: one file, which can be read where nothing can be written. */
+export function leaveWal(database: string): void {
+  withDatabase(database, {}, (db) => db.pragma('journal_mode = DELETE'));
+}
+
 /** Bytes of a database and what its -wal would add to it. */
 export function databaseBytes(path: string): number {
-  const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   return sizeOf(path) + sizeOf(`${path}-wal`);
 }
 

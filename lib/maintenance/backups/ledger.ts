@@ -13,25 +13,24 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, databasePath } from '../../config.ts';
-import { type Db, loadDriver } from '../../sink/driver.ts';
-import { asOutage } from '../../sink/outage.ts';
-import { LEDGER } from '../../sink/plan.ts';
+import type { Db } from '../../sink/driver.ts';
+import { LEDGER, PRUNED } from '../../sink/plan.ts';
 import { parseEntryText } from '../../spool/entry.ts';
 import { spoolIdentity } from '../../spool/identity.ts';
 import {
-  comparePositions,
   formatPosition,
   JOURNAL_START,
   journalEnd,
+  later,
   type PlacedLine,
   type Position,
   parsePosition,
   readJournal,
 } from '../../spool/journal-read.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
+import { withDatabase } from '../database/open.ts';
 import { isPart, type Note, readNotes } from './history.ts';
 
-export const PRUNED = '_queue_pruned';
 /** Rows deleted in one transaction: a few milliseconds of other writers' time. */
 const ROWS_AT_ONCE = 1000;
 const DAY_MS = 86_400_000;
@@ -62,8 +61,7 @@ export function pruneLedger(options: PruneLedgerOptions): PruneLedgerReport {
   let stoppedAt: string | undefined;
   const report = (): PruneLedgerReport => ({ rows, position: formatPosition(reached), stoppedAt });
   if (!checkSpool(spool)) return report();
-  const db = open(database, dryRun, config.busyTimeout);
-  try {
+  return withDatabase(database, { readonly: dryRun, busyTimeout: config.busyTimeout }, (db) => {
     if (!hasTable(db, LEDGER)) return report();
     const limit = Date.now() - days * DAY_MS;
     const notes = readNotes(spool, database);
@@ -75,7 +73,7 @@ export function pruneLedger(options: PruneLedgerOptions): PruneLedgerReport {
       rows += dryRun ? keys.length : deleteRows(db, keys, spoolIdentity(spool), reached);
       lines = [];
     };
-    for (const line of readJournal(spool, reached, laterOf(reached, journalEnd(spool)))) {
+    for (const line of readJournal(spool, reached, later(reached, journalEnd(spool)))) {
       if (Date.parse(line.appliedAt) > limit) break;
       lines.push(line);
       if (lines.length >= ROWS_AT_ONCE) flush();
@@ -83,11 +81,7 @@ export function pruneLedger(options: PruneLedgerOptions): PruneLedgerReport {
     }
     if (lines.length > 0) flush();
     return report();
-  } catch (error) {
-    throw asOutage(database, error, false);
-  } finally {
-    db.close();
-  }
+  });
 }
 
 interface Settled {
@@ -127,27 +121,14 @@ function settled(db: Db, lines: readonly PlacedLine[], { config, spool, database
 /** Up to where the spool's journal is applied to this database for certain, rows in the ledger or not. */
 export function prunedUntil(database: string, spool: Spool): Position | undefined {
   if (!checkSpool(spool)) return undefined;
-  const db = open(database, true, 5000);
-  try {
+  return withDatabase(database, { readonly: true }, (db) => {
     if (!hasTable(db, PRUNED)) return undefined;
     const position = db
       .prepare(`SELECT position FROM main.${PRUNED} WHERE spool = ?`)
       .pluck()
       .get(spoolIdentity(spool));
     return typeof position === 'string' ? parsePosition(position) : undefined;
-  } catch (error) {
-    throw asOutage(database, error, false);
-  } finally {
-    db.close();
-  }
-}
-
-function open(path: string, readonly: boolean, timeout: number): Db {
-  try {
-    return new (loadDriver(path))(path, { fileMustExist: true, readonly, timeout });
-  } catch (error) {
-    throw asOutage(path, error, false);
-  }
+  });
 }
 
 function deleteRows(db: Db, keys: readonly string[], spool: string, reached: Position): number {
@@ -174,8 +155,4 @@ function hasTable(db: Db, name: string): boolean {
   return (
     db.prepare("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== undefined
   );
-}
-
-function laterOf(a: Position, b: Position): Position {
-  return comparePositions(a, b) > 0 ? a : b;
 }

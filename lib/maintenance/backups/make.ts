@@ -13,15 +13,16 @@
 import { closeSync, existsSync, lstatSync, mkdirSync, openSync, realpathSync, renameSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { QueueError } from '../../errors.ts';
-import { type Db, loadDriver } from '../../sink/driver.ts';
-import { asOutage } from '../../sink/outage.ts';
+import { isRunning } from '../../processes.ts';
+import type { Db } from '../../sink/driver.ts';
 import { spoolIdentity } from '../../spool/identity.ts';
 import { formatPosition, journalEnd } from '../../spool/journal-read.ts';
 import { checkSpool, FILE_MODE, type Spool } from '../../spool/layout.ts';
 import { fsyncDirectory, removeLitter } from '../../spool/publish.ts';
+import { connect, failureOf, requireDatabase } from '../database/open.ts';
 import { listing } from '../depths.ts';
 import { checkContent, noted } from './check.ts';
-import { checkSpace, checksumOf, compress, databaseBytes, syncFile } from './files.ts';
+import { checkSpace, checksumOf, compress, databaseBytes, leaveWal, syncFile } from './files.ts';
 import { readNotes } from './history.ts';
 import { pruneBackups } from './prune.ts';
 import {
@@ -74,8 +75,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
   const name = options.name ?? backupName(database);
   const directory = options.directory ?? backupDirectory(database);
   checkName(name);
-  if (!existsSync(database))
-    throw asOutage(database, Object.assign(new Error('it is missing'), { code: 'SQLITE_CANTOPEN' }), false);
+  requireDatabase(database);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   refuseInside(spool, directory);
   removeRemains(directory);
@@ -136,10 +136,9 @@ async function copy(
   busyTimeout: number,
   onProgress: (done: number, total: number) => void,
 ): Promise<void> {
-  const Driver = loadDriver(database);
   let source: Db | undefined;
   try {
-    source = new Driver(database, { fileMustExist: true, timeout: busyTimeout });
+    source = connect(database, { busyTimeout });
     source.exec('BEGIN');
     // The transaction begins with the first read.
     source.prepare('SELECT count(*) FROM sqlite_schema').get();
@@ -151,15 +150,9 @@ async function copy(
         return PAGES_A_STEP;
       },
     });
-    // One file, which can be read where nothing can be written.
-    const made = new Driver(to, { fileMustExist: true });
-    try {
-      made.pragma('journal_mode = DELETE');
-    } finally {
-      made.close();
-    }
+    leaveWal(to);
   } catch (error) {
-    throw asOutage(database, error, false);
+    throw failureOf(database, error);
   } finally {
     source?.close();
   }
@@ -182,15 +175,6 @@ function removeRemains(directory: string): void {
     if (pid !== undefined && !isRunning(Number(pid))) removeLitter(join(directory, file));
   }
   for (const path of staleLabels(directory)) removeLitter(path);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function unsound(database: string, problems: readonly string[]): QueueError {

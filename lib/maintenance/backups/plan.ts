@@ -6,13 +6,18 @@ import {
   formatPosition,
   journalEnd,
   journalStart,
+  later,
+  type PlacedLine,
   type Position,
   parsePosition,
+  readJournal,
 } from '../../spool/journal-read.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
 import { type Note, readNotes } from './history.ts';
 import { findPlace, type Until } from './replay.ts';
 import type { Label } from './shelf.ts';
+
+const TAKE_OLDER = 'Take an older one: queue-maint list shows them.';
 
 export interface PlanOptions {
   readonly spool: Spool;
@@ -54,10 +59,23 @@ export function planReplay(options: PlanOptions, label: Label | undefined): Plan
   const place = findPlace(spool, from, until);
   if (!place) {
     throw new QueueError('NOT_FOUND', `the journal since ${file} has no entry ${nameIn(until)}`, {
-      hint: 'It may have been applied before the backup was made: take an older one. queue-maint list shows them.',
+      hint: `It may have been applied before the backup was made. ${TAKE_OLDER}`,
+    });
+  }
+  if (label && until && 'time' in until && isBeyond(spool, from, until.time)) {
+    throw new QueueError('NOT_FOUND', `${file} has entries that were applied after that time`, {
+      hint: `${TAKE_OLDER} --no-journal restores this one as it is.`,
     });
   }
   return { from, until: place.stop, end, notes: place.seen(notes), seenByBackup };
+}
+
+/** True when something before this place in the journal was applied after `time`. */
+function isBeyond(spool: Spool, place: Position, time: number): boolean {
+  const file = place.offset > 0 ? place.file : place.file - 1;
+  let last: PlacedLine | undefined;
+  for (const line of readJournal(spool, later(journalStart(spool), { file, offset: 0 }), place)) last = line;
+  return last !== undefined && Date.parse(last.appliedAt) > time;
 }
 
 function nameIn(until: Until | undefined): string {

@@ -12,6 +12,7 @@ import {
   comparePositions,
   journalEnd,
   journalStart,
+  later,
   type PlacedLine,
   type Position,
   readJournal,
@@ -75,7 +76,7 @@ export function replay(options: ReplayOptions): ReplayReport {
     clock: () => now,
   });
   try {
-    const start = laterOf(from, prunedUntil(file, spool));
+    const start = later(from, prunedUntil(file, spool) ?? from);
     let chunk: PastItem[] = [];
     let characters = 0;
     const flush = (): void => {
@@ -243,8 +244,4 @@ function plan(sink: Sink, items: readonly PastItem[], report: ReplayReport): voi
     if (known.has(key)) report.duplicates += 1;
     else report.planned.push({ name, operation: entry.operation, appliedAt });
   }
-}
-
-function laterOf(a: Position, b: Position | undefined): Position {
-  return b && comparePositions(b, a) > 0 ? b : a;
 }

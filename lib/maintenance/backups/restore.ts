@@ -10,8 +10,7 @@ import { chmodSync, existsSync, realpathSync, renameSync, statSync } from 'node:
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Config } from '../../config.ts';
 import { messageOf, QueueError } from '../../errors.ts';
-import { loadDriver } from '../../sink/driver.ts';
-import { asOutage } from '../../sink/outage.ts';
+import { isRunning } from '../../processes.ts';
 import { spoolIdentity } from '../../spool/identity.ts';
 import { comparePositions, formatPosition, journalEnd, type Position } from '../../spool/journal-read.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
@@ -19,11 +18,11 @@ import { fsyncDirectory, removeLitter } from '../../spool/publish.ts';
 import { listing } from '../depths.ts';
 import { withQueueHeld } from '../hold.ts';
 import { checkContent, verifyBackup } from './check.ts';
-import { checkSpace, syncFile, unpack } from './files.ts';
+import { checkSpace, leaveWal, syncFile, UNPACKED_RATIO, unpack } from './files.ts';
 import { addNote, cancelNote, readNotes } from './history.ts';
 import { type Plan, planReplay } from './plan.ts';
 import { type ReplayReport, replay, type Until } from './replay.ts';
-import { type Label, readLabel, writeLabel } from './shelf.ts';
+import { type Label, readLabel, stampOf, writeLabel } from './shelf.ts';
 import { swapIn } from './swap.ts';
 
 export interface RestoreOptions {
@@ -56,6 +55,7 @@ export interface RestoreReport {
   readonly warnings: readonly string[];
 }
 
+const TAKE_OLDER = 'Take an older one: queue-maint list shows them.';
 const REMAINS = /\.restoring-(\d+)-\d+(-wal|-shm|-journal)?$/;
 
 /**
@@ -89,7 +89,7 @@ async function build(
   const temporary = `${path}.restoring-${process.pid}-${Date.now()}`;
   try {
     const bytes = statSync(file).size;
-    checkSpace(dirname(path), bytes * (file.endsWith('.gz') ? 5 : 2), 'the restored database');
+    checkSpace(dirname(path), bytes * (file.endsWith('.gz') ? UNPACKED_RATIO : 2), 'the restored database');
     await unpack(file, temporary, (done) => onProgress('copy', done, bytes));
     const report = plan
       ? replay({
@@ -105,7 +105,7 @@ async function build(
       : { applied: 0, duplicates: 0, skipped: 0, failed: [], planned: [] };
     if (options.dryRun) return { path, aside: null, replay: report, warnings };
     onProgress('check', 0, 1);
-    closeUp(temporary);
+    leaveWal(temporary);
     const { problems } = await checkContent(temporary);
     if (problems.length > 0) throw unsound(file, problems);
     syncFile(temporary);
@@ -121,12 +121,7 @@ async function build(
 /** Puts the finished copy in the database's place, and notes how far it goes. */
 function exchange(options: Building, temporary: string, path: string, plan: Plan | undefined): string | null {
   const { spool, database, except = [] } = options;
-  const aside = freeName(
-    `${path}.before-restore-${new Date()
-      .toISOString()
-      .replace(/[-:]|\..*/g, '')
-      .replace('T', '_')}`,
-  );
+  const aside = freeName(`${path}.before-restore-${stampOf(new Date())}`);
   if (existsSync(path)) chmodSync(temporary, statSync(path).mode & 0o777);
   if (!plan) return swapIn(temporary, path, aside, () => {}) ? aside : null;
   let end = plan.end;
@@ -207,20 +202,6 @@ function place(temporary: string, path: string): null {
   return null;
 }
 
-/** One file, with nothing of it left in a -wal. */
-function closeUp(path: string): void {
-  try {
-    const db = new (loadDriver(path))(path, { fileMustExist: true });
-    try {
-      db.pragma('journal_mode = DELETE');
-    } finally {
-      db.close();
-    }
-  } catch (error) {
-    throw asOutage(path, error, false);
-  }
-}
-
 function real(path: string): string {
   return existsSync(path) ? realpathSync(path) : path;
 }
@@ -240,15 +221,6 @@ function removeRemains(path: string, spool: Spool): void {
     const remains = join(dirname(path), name);
     if (checkSpool(spool)) cancelNote(spool, remains);
     removeLitter(remains);
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 

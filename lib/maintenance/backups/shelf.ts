@@ -82,6 +82,14 @@ export function labelPath(backup: string): string {
   return backup + LABEL_SUFFIX;
 }
 
+/** The time in a file's name, UTC: 20260131_180000. */
+export function stampOf(time: Date): string {
+  return time
+    .toISOString()
+    .replace(/[-:]|\..*/g, '')
+    .replace('T', '_');
+}
+
 /**
  * Claims a free name: `time`, or a second or more later when that one is taken.
  * @returns the path of the backup to come; its label is there, and empty.
@@ -89,11 +97,7 @@ export function labelPath(backup: string): string {
 export function claimPath(directory: string, name: string, time: Date, suffix: '.db' | '.db.gz'): string {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (let at = time.getTime(); ; at += 1000) {
-    const stamp = new Date(at)
-      .toISOString()
-      .replace(/[-:]|\..*/g, '')
-      .replace('T', '_');
-    const path = join(directory, `queue_backup_${name}_${stamp}${suffix}`);
+    const path = join(directory, `queue_backup_${name}_${stampOf(new Date(at))}${suffix}`);
     try {
       closeSync(openSync(labelPath(path), 'wx', FILE_MODE));
       return path;
@@ -136,7 +140,7 @@ export function listBackups(directory: string): Backup[] {
 }
 
 /** Undefined when there is no such file, or its name is not a backup's. */
-export function lookAt(path: string): Backup | undefined {
+function lookAt(path: string): Backup | undefined {
   const match = FILE.exec(basename(path));
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (!match || !stat?.isFile()) return undefined;

@@ -57,7 +57,8 @@ function deviceOf(directory: string): number {
   return statSync(directory).dev;
 }
 
-function freeBytes(directory: string): number {
+/** What a user without privileges may still write there. */
+export function freeBytes(directory: string): number {
   const { bavail, bsize } = statfsSync(directory);
   return bavail * bsize;
 }

@@ -2,15 +2,14 @@
  * Figures about a database. The sizes, pages and counts of tables cost nothing; rows and bytes of each table need all of
  * it read once: rows are counted in the smallest index, bytes summed up over the pages (SQLite's dbstat). It only reads.
  */
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Db } from '../../sink/driver.ts';
-import { LEDGER, MIGRATIONS } from '../../sink/plan.ts';
+import { LEDGER, OWN_TABLES } from '../../sink/plan.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
 import { listing } from '../depths.ts';
 import { quoted, tablesOf } from './analyze.ts';
 import { withDatabase } from './open.ts';
-import { type DatabasePages, readPages } from './pages.ts';
+import { type DatabasePages, readPages, sizeOf } from './pages.ts';
 import { runSql } from './sql-thread.ts';
 
 export interface DatabaseStats extends DatabasePages {
@@ -77,7 +76,7 @@ function schemaOf(db: Db): Schema {
 }
 
 function isQueues(table: string): boolean {
-  return table === LEDGER || table === MIGRATIONS;
+  return OWN_TABLES.includes(table);
 }
 
 /** Bytes by table, those of the table itself and of its indexes. */
@@ -113,8 +112,6 @@ async function readTables(
 function journalOf(spool: Spool): DatabaseStats['journal'] {
   checkSpool(spool);
   const names = listing(spool.completed);
-  const sizes = names.map(
-    (name) => statSync(join(spool.completed, name), { throwIfNoEntry: false })?.size ?? 0,
-  );
+  const sizes = names.map((name) => sizeOf(join(spool.completed, name)));
   return { path: spool.completed, files: names.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }

@@ -2,6 +2,7 @@
 import { codeOf, messageOf } from '../../errors.ts';
 import { readStats } from '../../spool/stats.ts';
 import { checkIntegrity } from '../database/integrity.ts';
+import { numberOf } from '../database/pages.ts';
 import { formatBytes } from '../text.ts';
 import { type Answer, bad, type Check, type Context, measured, ok, skipped } from './check.ts';
 import { accessTo, countPages, type PageCounts, withQuiet } from './quiet-database.ts';
@@ -131,8 +132,9 @@ export const checkFragmentation = inDatabase(({ database }) => {
 
 function pagesOf(database: Context['database']): PageCounts {
   if (accessTo(database) !== 'sqlite') return countPages(database.path);
-  return withQuiet(database, 'sqlite', (db) => {
-    const number = (name: string): number => Number(db.pragma(name, { simple: true }));
-    return { pages: number('page_count'), free: number('freelist_count'), pageSize: number('page_size') };
-  });
+  return withQuiet(database, 'sqlite', (db) => ({
+    pages: numberOf(db, 'page_count'),
+    free: numberOf(db, 'freelist_count'),
+    pageSize: numberOf(db, 'page_size'),
+  }));
 }

@@ -1,7 +1,8 @@
 /** The health checks of what is around queue and database: room on the disks, backups. */
-import { existsSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { isUrl } from '../../config.ts';
+import { freeBytes } from '../database/space.ts';
 import { formatBytes, formatSeconds } from '../text.ts';
 import { type Answer, bad, type Context, measured, skipped } from './check.ts';
 import { lastGoodBackup } from './last-backup.ts';
@@ -10,10 +11,7 @@ import { lastGoodBackup } from './last-backup.ts';
 export function checkDisk({ config, spool }: Context): Answer {
   const paths = [spool.base, ...(isUrl(config.database) ? [] : [dirname(config.database)])].map(nearest);
   const disks = new Map(paths.map((path) => [statSync(path).dev, path]));
-  const rooms = [...disks.values()].map((path) => {
-    const { bavail, bsize } = statfsSync(path);
-    return { path, free: bavail * bsize };
-  });
+  const rooms = [...disks.values()].map((path) => ({ path, free: freeBytes(path) }));
   const least = Math.min(...rooms.map(({ free }) => free));
   const detail = rooms.map(({ path, free }) => `${formatBytes(free)} free at ${path}`).join(', ');
   return measured(
