@@ -30,13 +30,14 @@ export function pinTime(db: Db, clock: () => string): void {
     const sql = `SELECT ${name}(${args.map(() => '?').join()})`;
     let statement = prepared.get(sql);
     if (!statement) {
-      statement = original.prepare(sql).pluck();
+      // Whole numbers as BigInt, there and back: a number would be REAL.
+      statement = original.prepare(sql).pluck().safeIntegers();
       prepared.set(sql, statement);
     }
     return statement.get(...args);
   };
   // Deterministic, as SQLite's own are for its indexes and CHECKs; within one statement 'now' does not change.
-  const options = { varargs: true, deterministic: true };
+  const options = { varargs: true, deterministic: true, safeIntegers: true };
   for (const [name, before] of Object.entries(FUNCTIONS)) {
     db.function(name, options, (...args: unknown[]) => call(name, withTime(args, before, clock)));
   }
@@ -54,6 +55,10 @@ export function pinTime(db: Db, clock: () => string): void {
 /** Without a time value, it is now; so it is for 'now' and, before a modifier, nothing else. */
 function withTime(args: readonly unknown[], before: number, clock: () => string): unknown[] {
   if (args.length <= before) return [...args, clock()];
+  // datetime('subsec') is short for datetime('now', 'subsec').
+  const first = args[before];
+  const isShort = typeof first === 'string' && /^subsec(ond)?$/i.test(first);
+  if (isShort) return [...args.slice(0, before), clock(), ...args.slice(before)];
   return args.map((arg, index) => (index === before ? timeFor(arg, clock) : arg));
 }
 
