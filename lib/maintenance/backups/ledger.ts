@@ -13,6 +13,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, databasePath } from '../../config.ts';
+import { QueueError } from '../../errors.ts';
 import { type Db, loadDriver } from '../../sink/driver.ts';
 import { asOutage } from '../../sink/outage.ts';
 import { LEDGER } from '../../sink/plan.ts';
@@ -23,6 +24,7 @@ import {
   formatPosition,
   JOURNAL_START,
   journalEnd,
+  journalStart,
   type PlacedLine,
   type Position,
   parsePosition,
@@ -57,7 +59,9 @@ export interface PruneLedgerReport {
 /** @throws SinkOutage when the database can't be used; QueueError NOT_FOUND for a gap in the journal. */
 export function pruneLedger(options: PruneLedgerOptions): PruneLedgerReport {
   const { config, spool, database, days, dryRun } = options;
-  let reached = prunedUntil(database, spool) ?? JOURNAL_START;
+  const pruned = prunedUntil(database, spool) ?? JOURNAL_START;
+  // Of files that were removed nothing can be replayed: their rows stay, and what is there is gone through.
+  let reached = checkSpool(spool) ? laterOf(pruned, journalStart(spool)) : pruned;
   let rows = 0;
   let stoppedAt: string | undefined;
   const report = (): PruneLedgerReport => ({ rows, position: formatPosition(reached), stoppedAt });
@@ -84,7 +88,7 @@ export function pruneLedger(options: PruneLedgerOptions): PruneLedgerReport {
     if (lines.length > 0) flush();
     return report();
   } catch (error) {
-    throw asOutage(database, error, false);
+    throw error instanceof QueueError ? error : asOutage(database, error, false);
   } finally {
     db.close();
   }
