@@ -13,24 +13,18 @@ import { messageOf, QueueError } from '../../errors.ts';
 import { loadDriver } from '../../sink/driver.ts';
 import { asOutage } from '../../sink/outage.ts';
 import { spoolIdentity } from '../../spool/identity.ts';
-import {
-  comparePositions,
-  formatPosition,
-  journalEnd,
-  journalStart,
-  type Position,
-  parsePosition,
-} from '../../spool/journal-read.ts';
+import { comparePositions, formatPosition, journalEnd, type Position } from '../../spool/journal-read.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
 import { fsyncDirectory, removeLitter } from '../../spool/publish.ts';
 import { listing } from '../depths.ts';
 import { withQueueHeld } from '../hold.ts';
 import { checkContent, verifyBackup } from './check.ts';
 import { checkSpace, syncFile, unpack } from './files.ts';
-import { addNote, cancelNote, type Note, readNotes } from './history.ts';
-import { findPlace, type ReplayReport, replay, type Until } from './replay.ts';
+import { addNote, cancelNote, readNotes } from './history.ts';
+import { type ReplayReport, replay, type Until } from './replay.ts';
+import { type Plan, planReplay } from './restore-plan.ts';
 import { type Label, readLabel, writeLabel } from './shelf.ts';
-import { swapIn } from './swap.ts';
+import { removeTwin, swapIn } from './swap.ts';
 
 export interface RestoreOptions {
   readonly config: Config;
@@ -124,64 +118,6 @@ async function build(
   }
 }
 
-interface Plan {
-  readonly from: Position;
-  readonly until: Position;
-  readonly end: Position;
-  readonly notes: readonly Note[];
-  readonly seenByBackup: number;
-}
-
-/** What of the journal is to be applied. */
-function planReplay(options: Building, label: Label | undefined): Plan | undefined {
-  const { spool, database, until, withJournal = true, file } = options;
-  if (!withJournal && (until || options.except?.length)) {
-    throw new QueueError('USAGE', 'without the journal there is nothing to stop at and nothing to leave out');
-  }
-  if (!checkSpool(spool)) {
-    if (until) throw new QueueError('NOT_FOUND', `there is no journal: ${spool.base} is no spool`);
-    return undefined;
-  }
-  const from = (label?.position ? parsePosition(label.position) : undefined) ?? journalStart(spool);
-  const end = journalEnd(spool);
-  const notes = readNotes(spool, database);
-  const seenByBackup = Math.min(label?.notes ?? 0, notes.length);
-  if (!withJournal) return { from, until: from, end, notes: [], seenByBackup };
-  checkReplayable(options, label, from, end);
-  const place = findPlace(spool, from, until);
-  if (!place) {
-    throw new QueueError('NOT_FOUND', `the journal since ${file} has no entry ${nameIn(until)}`, {
-      hint: 'It may have been applied before the backup was made: take an older one. queue-maint list shows them.',
-    });
-  }
-  return { from, until: place.stop, end, notes: place.seen(notes), seenByBackup };
-}
-
-function nameIn(until: RestoreOptions['until']): string {
-  return until && 'name' in until ? until.name : '';
-}
-
-function checkReplayable(
-  { spool, file }: Building,
-  label: Label | undefined,
-  from: Position,
-  end: Position,
-): void {
-  if (label && !label.ledger) throw noReplay(`${file} was made before a worker had written to the database`);
-  if (label && label.spool !== spoolIdentity(spool)) {
-    throw noReplay(`${file} was made beside another spool, or before this one was reset`);
-  }
-  if (comparePositions(from, end) <= 0) return;
-  const places = `the journal ends at ${formatPosition(end)}, and it was made at ${formatPosition(from)}`;
-  throw noReplay(`${file} is newer than the journal: ${places}`);
-}
-
-function noReplay(why: string): QueueError {
-  return new QueueError('NOT_FOUND', `the journal can't be replayed: ${why}`, {
-    hint: '--no-journal restores the backup as it is.',
-  });
-}
-
 /** Puts the finished copy in the database's place, and notes how far it goes. */
 function exchange(options: Building, temporary: string, path: string, plan: Plan | undefined): string | null {
   const { spool, database, except = [] } = options;
@@ -208,9 +144,19 @@ function exchange(options: Building, temporary: string, path: string, plan: Plan
     seenByBackup,
     temporary,
   });
-  if (!swapIn(temporary, path, aside)) return null;
+  const checkEnd = (): void => {
+    if (comparePositions(journalEnd(spool), end) !== 0) throw wroteMeanwhile(database);
+  };
+  if (!swapIn(temporary, path, aside, checkEnd)) return null;
   labelAside(aside, database, spool, end, notes);
   return aside;
+}
+
+/** Direct writes need no worker: the copy has not got this one. */
+function wroteMeanwhile(database: string): QueueError {
+  return new QueueError('DATABASE', `${database} was written to directly during the restore`, {
+    hint: 'Nothing was changed. Try again; see that hooks do not write directly (USE_QUEUE=false, a full disk).',
+  });
 }
 
 /** The database that went can be restored like a backup: so that a restore can be undone. */
@@ -269,6 +215,7 @@ function freeName(path: string): string {
 /** What killed restores have left: their exchange has not happened. */
 function removeRemains(path: string, spool: Spool): void {
   for (const name of listing(dirname(path))) {
+    if (name.startsWith(`${basename(path)}.before-restore-`)) removeTwin(path, join(dirname(path), name));
     const pid = name.startsWith(basename(path)) ? REMAINS.exec(name)?.[1] : undefined;
     if (pid === undefined || isRunning(Number(pid))) continue;
     const remains = join(dirname(path), name);

@@ -14,6 +14,7 @@ import {
   readdirSync,
   readlinkSync,
   renameSync,
+  statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, QueueError } from '../../errors.ts';
@@ -27,13 +28,15 @@ const BUSY_TIMEOUT_MS = 5000;
 /**
  * Renames `temporary` over `database`; what was there stays as `aside`, with its companions when it is too damaged to be closed
  * properly.
+ * @param check called when nobody else can write to it any more; what it throws keeps everything as it was.
  * @returns whether there was anything to set aside.
  * @throws QueueError DATABASE when another process has the database open; nothing is changed then.
  */
-export function swapIn(temporary: string, database: string, aside: string): boolean {
+export function swapIn(temporary: string, database: string, aside: string, check = () => {}): boolean {
   const wasThere = existsSync(database);
   const holder = wasThere ? holdAlone(database) : undefined;
   try {
+    check();
     if (wasThere) keepAs(database, aside);
     for (const suffix of COMPANIONS) {
       if (!existsSync(database + suffix)) continue;
@@ -42,12 +45,26 @@ export function swapIn(temporary: string, database: string, aside: string): bool
       unlinkIfThere(database + suffix);
     }
     syncFile(temporary);
-    renameSync(temporary, database);
+    try {
+      renameSync(temporary, database);
+    } catch (error) {
+      removeTwin(database, aside);
+      throw error;
+    }
     fsyncDirectory(dirname(database));
   } finally {
     holder?.close();
   }
   return wasThere;
+}
+
+/**
+ * Removes a second name of the database, which a restore that ended before its rename has left: who opened it would
+ * not see the -wal, nor be seen.
+ */
+export function removeTwin(database: string, aside: string): void {
+  const [own, other] = [database, aside].map((path) => statSync(path, { throwIfNoEntry: false }));
+  if (own && own.ino === other?.ino && own.dev === other.dev) unlinkIfThere(aside);
 }
 
 /** @returns an exclusive lock, or undefined for a file that SQLite can't read and nobody has open. */
