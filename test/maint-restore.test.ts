@@ -261,7 +261,7 @@ test('archived parts of the journal, and a pruned ledger: the same rows from eve
   const late = await backup(self, '--name', 'late', '--compress');
   await apply(self, 'd');
   await self.run('queue-cleanup', ['--archive', '--hours', '0']);
-  assert.deepEqual(self.names('completed'), ['journal-00000001.jsonl.gz']);
+  assert.deepEqual(self.names('completed'), ['journal-00000001.jsonl.gz', 'journal-00000002.jsonl']);
   await apply(self, 'e');
   const all: Content = contentOf(self.db);
   for (const file of [early, late]) {
@@ -289,6 +289,7 @@ test('the ledger keeps the rows of entries that are still in pending/, and of th
   // An older copy, put back by hand: what it lacks must not be taken for applied.
   const file = await backup(self);
   const [c] = await apply(self, 'c', 'd');
+  await stopWorker(self);
   rmSync(self.db);
   copyFileSync(file, self.db);
   const stopped = await maint(self, ['ledger', '--prune', '--days', '0'], 1);

@@ -7,8 +7,8 @@
  * step that is missing is done.
  *
  * A file that someone may still append to is left alone: while a worker lives, the one it has open and the newest;
- * without a worker the newest is archived under the worker's lock. Once the newest is archived, writers begin the
- * next number.
+ * without a worker the newest is archived under the worker's lock, and the next begun, empty: numbers, which places in
+ * the journal are made of, must go on after all archives are deleted.
  */
 import {
   closeSync,
@@ -25,7 +25,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { journalFiles } from '../spool/journal.ts';
+import { beginJournal, journalFiles, journalNumber } from '../spool/journal.ts';
 import { FILE_MODE, type Spool } from '../spool/layout.ts';
 import { fsyncDirectory, unlinkIfThere, writeAll } from '../spool/publish.ts';
 import { WorkerLock } from '../worker/lock.ts';
@@ -59,6 +59,8 @@ export function archiveJournal(spool: Spool, minAgeMs: number, dryRun: boolean):
     const isPair = all.has(name + ARCHIVE_SUFFIX);
     const stat = lstatSync(join(spool.completed, name), { throwIfNoEntry: false });
     if (!stat?.isFile() || (!isPair && Date.now() - stat.mtimeMs < minAgeMs)) continue;
+    // It keeps the number.
+    if (name === newest && stat.size === 0) continue;
     archiveOne(spool, name, name === newest, dryRun, result);
   }
   return result;
@@ -131,6 +133,7 @@ function compress(spool: Spool, name: string, isNewest: boolean, result: Archive
     if (!known?.equals(bytes)) writeArchive(spool, archive, bytes, stat);
     if (isNewest) pause(LATE_WRITER_MS);
     if (sizeOf(original) !== bytes.length) continue;
+    if (isNewest) beginJournal(spool, journalNumber(name) + 1);
     unlinkIfThere(original);
     fsyncDirectory(spool.completed);
     result.archived.push(name);

@@ -30,13 +30,14 @@ export function pinTime(db: Db, clock: () => string): void {
     const sql = `SELECT ${name}(${args.map(() => '?').join()})`;
     let statement = prepared.get(sql);
     if (!statement) {
-      statement = original.prepare(sql).pluck();
+      // Whole numbers as BigInt, there and back: a number would be REAL.
+      statement = original.prepare(sql).pluck().safeIntegers();
       prepared.set(sql, statement);
     }
     return statement.get(...args);
   };
   // Deterministic, as SQLite's own are for its indexes and CHECKs; within one statement 'now' does not change.
-  const options = { varargs: true, deterministic: true };
+  const options = { varargs: true, deterministic: true, safeIntegers: true };
   for (const [name, before] of Object.entries(FUNCTIONS)) {
     db.function(name, options, (...args: unknown[]) => call(name, withTime(args, before, clock)));
   }

@@ -114,7 +114,14 @@ function checkComplete(spool: Spool, files: ReadonlyMap<number, string>, from: P
 }
 
 function contentOf(path: string): Buffer {
-  const bytes = readFileSync(path);
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    // Archived since it was listed.
+    if (codeOf(error) !== 'ENOENT' || path.endsWith(ARCHIVED)) throw error;
+    return contentOf(path + ARCHIVED);
+  }
   if (!path.endsWith(ARCHIVED)) return bytes;
   try {
     return gunzipSync(bytes);

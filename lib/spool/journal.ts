@@ -134,13 +134,22 @@ export function journalNumber(name: string): number {
   return Number(FILE.exec(name)?.[1]);
 }
 
+/** Makes a journal file with this number, empty, unless it is there. */
+export function beginJournal(spool: Spool, number: number): void {
+  closeSync(openForAppending(journalPath(spool, number)));
+}
+
+function journalPath(spool: Spool, number: number): string {
+  return join(spool.completed, `journal-${String(number).padStart(8, '0')}.jsonl`);
+}
+
 /** The file to append to: the newest, or the next number when that one is full or archived. */
 function currentJournal(spool: Spool): string {
   const newest = journalFiles(spool).at(-1);
   const number = newest ? journalNumber(newest) : 1;
-  const path = (n: number): string => join(spool.completed, `journal-${String(n).padStart(8, '0')}.jsonl`);
-  if (newest === undefined || (!newest.endsWith('.gz') && !isFull(path(number)))) return path(number);
-  return path(number + 1);
+  const path = journalPath(spool, number);
+  if (newest === undefined || (!newest.endsWith('.gz') && !isFull(path))) return path;
+  return journalPath(spool, number + 1);
 }
 
 function isFull(path: string): boolean {

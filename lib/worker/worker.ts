@@ -175,10 +175,8 @@ export class Worker {
   async #dismiss(): Promise<void> {
     const { files, spool, suspicion } = this.#work;
     if (!files) return;
-    while (files.leaving.size > 0) {
-      await files.report();
-      files.check();
-    }
+    // Before the wait, too: a thread that has died reports no more.
+    for (files.check(); files.leaving.size > 0; files.check()) await files.report();
     await files.end();
     this.#work.files = undefined;
     if (suspicion.undecided.size === 0) removeManifest(spool);
@@ -252,6 +250,12 @@ export class Worker {
     try {
       await this.#dismiss();
       this.#tryToNote(0);
+    } catch (error) {
+      log('warn', `leaving: ${messageOf(error)}`);
+      // It would keep this process alive, and so would its heartbeat seem to.
+      await this.#work.files?.end();
+    }
+    try {
       await this.#goodbye();
     } catch (error) {
       // The spool may have been removed under us, which is a reason to leave, not to crash.

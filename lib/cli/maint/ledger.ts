@@ -1,6 +1,7 @@
 /** queue-maint ledger. */
 import { EXIT } from '../../errors.ts';
 import { pruneLedger } from '../../maintenance/backups/ledger.ts';
+import { withQueueHeld } from '../../maintenance/hold.ts';
 import { countOf } from '../../maintenance/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { numberOption, parse, refuseArguments, usage } from '../runner.ts';
@@ -32,7 +33,7 @@ Examples:
   queue-maint ledger --prune --dry-run
   queue-maint ledger --prune --days 90
 `,
-  run(args) {
+  async run(args) {
     const { values, positionals } = parse(args, {
       ...COMMON,
       prune: { type: 'boolean', default: false },
@@ -44,7 +45,10 @@ Examples:
       throw usage('say --prune: there is nothing else to do with the ledger', 'queue-maint stats shows it.');
     const days = values.days === undefined ? DEFAULT_DAYS : numberOption('--days', values.days, RANGE);
     const dryRun = values['dry-run'];
-    const report = pruneLedger({ ...whereOf(values), days, dryRun });
+    const where = whereOf(values);
+    const work = () => pruneLedger({ ...where, days, dryRun });
+    // A replay would apply again what loses its row behind its back.
+    const report = dryRun ? work() : await withQueueHeld(where.spool, 'ledger', work);
     if (values.json) printJson(report);
     else {
       printLines([

@@ -39,8 +39,8 @@ Examples:
     refuseArguments(positionals);
     const named = SCHEDULERS.filter((name) => values[name]);
     if (named.length > 1) throw usage(`--${named.join(' and --')} exclude each other`);
-    const { config, spool } = whereOf(values);
-    printLines(scheduleText(config, spool, named[0] ?? usualScheduler()));
+    const { config, spool, database } = whereOf(values);
+    printLines(scheduleText({ ...config, database }, spool, named[0] ?? usualScheduler()));
     return EXIT.ok;
   },
 };

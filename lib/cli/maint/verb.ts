@@ -35,7 +35,8 @@ export interface Where {
  * @throws QueueError USAGE when it is no SQLite database; CONFIG.
  */
 export function whereOf(values: { db?: string | undefined }): Where {
-  const where = anyDatabaseOf(values);
+  // The configuration stays that of the queue: an entry that names no database is HIVE_DB's, whatever --db says.
+  const where = { ...anyDatabaseOf(values), config: loadConfig() };
   if (isUrl(where.database)) {
     throw usage(
       'queue-maint looks after SQLite databases, and this is a URL',

@@ -37,8 +37,17 @@ export async function verifyBackup(path: string): Promise<Verification> {
       problems.push(`it has no table ${LEDGER}: it is no backup of a queue's database`);
   }
   const ok = problems.length === 0;
-  if (label) writeLabel(path, { ...label, verified: noted(ok, problems) });
+  if (label) tryToNote(path, { ...label, verified: noted(ok, problems) }, warnings);
   return { path, ok, problems, warnings };
+}
+
+/** A disk that is full or read-only keeps nobody from restoring what is on it. */
+function tryToNote(path: string, label: Label, warnings: string[]): void {
+  try {
+    writeLabel(path, label);
+  } catch (error) {
+    warnings.push(`the result can't be noted on its label: ${messageOf(error)}`);
+  }
 }
 
 export function noted(ok: boolean, problems: readonly string[]): Verified {

@@ -21,6 +21,7 @@ import {
   formatPosition,
   JOURNAL_START,
   journalEnd,
+  journalStart,
   later,
   type PlacedLine,
   type Position,
@@ -56,7 +57,9 @@ export interface PruneLedgerReport {
 /** @throws SinkOutage when the database can't be used; QueueError NOT_FOUND for a gap in the journal. */
 export function pruneLedger(options: PruneLedgerOptions): PruneLedgerReport {
   const { config, spool, database, days, dryRun } = options;
-  let reached = prunedUntil(database, spool) ?? JOURNAL_START;
+  const pruned = prunedUntil(database, spool) ?? JOURNAL_START;
+  // Of files that were removed nothing can be replayed: their rows stay, and what is there is gone through.
+  let reached = checkSpool(spool) ? later(pruned, journalStart(spool)) : pruned;
   let rows = 0;
   let stoppedAt: string | undefined;
   const report = (): PruneLedgerReport => ({ rows, position: formatPosition(reached), stoppedAt });

@@ -112,7 +112,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
     renameSync(file, path);
     fsyncDirectory(directory);
     isDone = true;
-    const pruned = pruneBackups(directory, { name, keep: options.keep ?? KEEP });
+    const pruned = pruneBackups(directory, { name, keep: options.keep ?? KEEP, spare: path });
     return { path, label, warnings, pruned };
   } finally {
     for (const suffix of ['', '-journal', '-wal', '-shm']) removeLitter(temporary + suffix);

@@ -10,6 +10,8 @@ export interface PruneOptions {
   readonly keep?: number | undefined;
   /** Those older than so many days go. */
   readonly days?: number | undefined;
+  /** This path stays: it is the one just made, whatever the clock said when the others were. */
+  readonly spare?: string | undefined;
 }
 
 const DAY_MS = 86_400_000;
@@ -29,11 +31,13 @@ export function pruneBackups(directory: string, options: PruneOptions): string[]
 }
 
 /** @param backups of one name, newest first. */
-function surplusOf(backups: readonly Backup[], { keep, days }: PruneOptions): Backup[] {
+function surplusOf(backups: readonly Backup[], { keep, days, spare }: PruneOptions): Backup[] {
   const lastGood = backups.find(({ label }) => label?.verified?.ok === true);
   const limit = days === undefined ? Number.NEGATIVE_INFINITY : Date.now() - days * DAY_MS;
   return backups.filter(
     (backup, index) =>
-      backup !== lastGood && (index >= (keep ?? Number.POSITIVE_INFINITY) || backup.time < limit),
+      backup !== lastGood &&
+      backup.path !== spare &&
+      (index >= (keep ?? Number.POSITIVE_INFINITY) || backup.time < limit),
   );
 }

@@ -20,10 +20,10 @@ import { withQueueHeld } from '../hold.ts';
 import { checkContent, verifyBackup } from './check.ts';
 import { checkSpace, leaveWal, syncFile, UNPACKED_RATIO, unpack } from './files.ts';
 import { addNote, cancelNote, readNotes } from './history.ts';
-import { type Plan, planReplay } from './plan.ts';
 import { type ReplayReport, replay, type Until } from './replay.ts';
+import { type Plan, planReplay } from './restore-plan.ts';
 import { type Label, readLabel, stampOf, writeLabel } from './shelf.ts';
-import { swapIn } from './swap.ts';
+import { removeTwin, swapIn } from './swap.ts';
 
 export interface RestoreOptions {
   readonly config: Config;
@@ -55,7 +55,6 @@ export interface RestoreReport {
   readonly warnings: readonly string[];
 }
 
-const TAKE_OLDER = 'Take an older one: queue-maint list shows them.';
 const REMAINS = /\.restoring-(\d+)-\d+(-wal|-shm|-journal)?$/;
 
 /**
@@ -170,7 +169,7 @@ function takeIn(options: Building, temporary: string, plan: Plan, end: Position)
       'DATABASE',
       `${first.name} was written meanwhile, and fails now: ${first.error.message}`,
     );
-  closeUp(temporary);
+  leaveWal(temporary);
   return end;
 }
 
@@ -216,6 +215,7 @@ function freeName(path: string): string {
 /** What killed restores have left: their exchange has not happened. */
 function removeRemains(path: string, spool: Spool): void {
   for (const name of listing(dirname(path))) {
+    if (name.startsWith(`${basename(path)}.before-restore-`)) removeTwin(path, join(dirname(path), name));
     const pid = name.startsWith(basename(path)) ? REMAINS.exec(name)?.[1] : undefined;
     if (pid === undefined || isRunning(Number(pid))) continue;
     const remains = join(dirname(path), name);

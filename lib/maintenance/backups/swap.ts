@@ -14,6 +14,7 @@ import {
   readdirSync,
   readlinkSync,
   renameSync,
+  statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, QueueError } from '../../errors.ts';
@@ -44,12 +45,26 @@ export function swapIn(temporary: string, database: string, aside: string, atLas
       unlinkIfThere(database + suffix);
     }
     syncFile(temporary);
-    renameSync(temporary, database);
+    try {
+      renameSync(temporary, database);
+    } catch (error) {
+      removeTwin(database, aside);
+      throw error;
+    }
     fsyncDirectory(dirname(database));
   } finally {
     holder?.close();
   }
   return wasThere;
+}
+
+/**
+ * Removes a second name of the database, which a restore that ended before its rename has left: who opened it would
+ * not see the -wal, nor be seen.
+ */
+export function removeTwin(database: string, aside: string): void {
+  const [own, other] = [database, aside].map((path) => statSync(path, { throwIfNoEntry: false }));
+  if (own && own.ino === other?.ino && own.dev === other.dev) unlinkIfThere(aside);
 }
 
 /** @returns an exclusive lock, or undefined for a file that SQLite can't read and nobody has open. */

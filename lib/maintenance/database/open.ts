@@ -3,7 +3,7 @@
  * said as one of our errors.
  */
 import { statSync } from 'node:fs';
-import { messageOf } from '../../errors.ts';
+import { messageOf, QueueError } from '../../errors.ts';
 import { type Db, loadDriver } from '../../sink/driver.ts';
 import { reasonOf, SinkOutage } from '../../sink/outage.ts';
 
@@ -28,7 +28,7 @@ export function withDatabase<T>(path: string, options: OpenOptions, work: (db: D
       db.close();
     }
   } catch (error) {
-    throw failureOf(path, error);
+    throw error instanceof QueueError ? error : failureOf(path, error);
   }
 }
 

@@ -1,13 +1,12 @@
-/** Which part of the journal a restore takes in: from where the backup stands to where the user wants to be. */
+/** What of the journal a restore applies onto a backup, and the reasons why it can't. */
 import { QueueError } from '../../errors.ts';
 import { spoolIdentity } from '../../spool/identity.ts';
 import {
   comparePositions,
   formatPosition,
+  JOURNAL_START,
   journalEnd,
   journalStart,
-  later,
-  type PlacedLine,
   type Position,
   parsePosition,
   readJournal,
@@ -17,12 +16,10 @@ import { type Note, readNotes } from './history.ts';
 import { findPlace, type Until } from './replay.ts';
 import type { Label } from './shelf.ts';
 
-const TAKE_OLDER = 'Take an older one: queue-maint list shows them.';
-
-export interface PlanOptions {
+/** As in RestoreOptions. */
+interface PlanOptions {
   readonly spool: Spool;
   readonly database: string;
-  /** The backup. */
   readonly file: string;
   readonly until?: Until | undefined;
   readonly except?: readonly string[];
@@ -37,10 +34,7 @@ export interface Plan {
   readonly seenByBackup: number;
 }
 
-/**
- * What of the journal is to be applied; undefined: there is no journal.
- * @throws QueueError NOT_FOUND when it can't be, saying why; USAGE.
- */
+/** What of the journal is to be applied. */
 export function planReplay(options: PlanOptions, label: Label | undefined): Plan | undefined {
   const { spool, database, until, withJournal = true, file } = options;
   if (!withJournal && (until || options.except?.length)) {
@@ -50,32 +44,49 @@ export function planReplay(options: PlanOptions, label: Label | undefined): Plan
     if (until) throw new QueueError('NOT_FOUND', `there is no journal: ${spool.base} is no spool`);
     return undefined;
   }
-  const from = (label?.position ? parsePosition(label.position) : undefined) ?? journalStart(spool);
+  const isForeign = label !== undefined && label.spool !== spoolIdentity(spool);
+  const noted = isForeign ? JOURNAL_START : label?.position ? parsePosition(label.position) : undefined;
+  const from = noted ?? journalStart(spool);
   const end = journalEnd(spool);
   const notes = readNotes(spool, database);
-  const seenByBackup = Math.min(label?.notes ?? 0, notes.length);
+  const seenByBackup = isForeign ? 0 : Math.min(label?.notes ?? 0, notes.length);
   if (!withJournal) return { from, until: from, end, notes: [], seenByBackup };
   checkReplayable(options, label, from, end);
+  if (until && 'time' in until && label && reachOf(spool, from, label) > until.time) {
+    throw new QueueError('NOT_FOUND', `${file} was made at ${label.createdAt}, after that time`, {
+      hint: 'Take an older one: queue-maint list shows them.',
+    });
+  }
   const place = findPlace(spool, from, until);
   if (!place) {
     throw new QueueError('NOT_FOUND', `the journal since ${file} has no entry ${nameIn(until)}`, {
-      hint: `It may have been applied before the backup was made. ${TAKE_OLDER}`,
+      hint: 'It may have been applied before the backup was made: take an older one. queue-maint list shows them.',
     });
   }
-  if (label && until && 'time' in until && isBeyond(spool, from, until.time)) {
-    throw new QueueError('NOT_FOUND', `${file} has entries that were applied after that time`, {
-      hint: `${TAKE_OLDER} --no-journal restores this one as it is.`,
-    });
-  }
+  checkExcept(options, from, place.stop);
   return { from, until: place.stop, end, notes: place.seen(notes), seenByBackup };
 }
 
-/** True when something before this place in the journal was applied after `time`. */
-function isBeyond(spool: Spool, place: Position, time: number): boolean {
-  const file = place.offset > 0 ? place.file : place.file - 1;
-  let last: PlacedLine | undefined;
-  for (const line of readJournal(spool, later(journalStart(spool), { file, offset: 0 }), place)) last = line;
-  return last !== undefined && Date.parse(last.appliedAt) > time;
+/** When what the backup has was applied last, by the journal; where that is gone, when the backup was made. */
+function reachOf(spool: Spool, from: Position, label: Label): number {
+  const first = journalStart(spool);
+  const file = from.offset > 0 ? from.file : Math.max(first.file, from.file - 1);
+  let last = label.createdAt;
+  if (file < first.file) return Date.parse(last);
+  for (const { appliedAt } of readJournal(spool, { file, offset: 0 }, from)) last = appliedAt;
+  return Date.parse(last);
+}
+
+/** One that is in the backup already can't be left out. */
+function checkExcept({ spool, file, except = [] }: PlanOptions, from: Position, until: Position): void {
+  if (except.length === 0) return;
+  const missing = new Set(except);
+  for (const { name } of readJournal(spool, from, until)) missing.delete(name);
+  const [name] = missing;
+  if (name === undefined) return;
+  throw new QueueError('NOT_FOUND', `the journal since ${file} has no entry ${name} to leave out`, {
+    hint: 'It may have been applied before the backup was made: take an older one. queue-maint list shows them.',
+  });
 }
 
 function nameIn(until: Until | undefined): string {
