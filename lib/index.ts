@@ -8,12 +8,12 @@ export {
   pruneLedger,
 } from './maintenance/backups/ledger.ts';
 export { type BackupOptions, type BackupResult, makeBackup } from './maintenance/backups/make.ts';
+export type { Until } from './maintenance/backups/place.ts';
 export { type PruneOptions, pruneBackups } from './maintenance/backups/prune.ts';
 export {
   type ForwardOptions,
   type ReplayReport,
   replayJournal,
-  type Until,
 } from './maintenance/backups/replay.ts';
 export { type RestoreOptions, type RestoreReport, restoreBackup } from './maintenance/backups/restore.ts';
 export { type Backup, backupDirectory, type Label, listBackups } from './maintenance/backups/shelf.ts';

@@ -112,25 +112,6 @@ test('a new backup outlives those of a clock that was ahead', async (t) => {
   assert.ok(statSync(await backup(self, '--keep', '2')).isFile());
 });
 
-test('a direct write during a restore is not lost', async (t) => {
-  const self = project(t);
-  withTables(self);
-  await write(self, 'a');
-  const file = await backup(self);
-  const direct = `USE_QUEUE=false queue-write --param t=direct "${WRITE}"`;
-  const path = `PATH=${join(import.meta.dirname, '..', 'dist')}:$PATH`;
-  const { code, stderr } = await maintWith(
-    self,
-    ['restore', file, '--yes'],
-    ['openSync', 'restores.jsonl', `export ${path}; ${direct}`],
-  );
-  assert.equal(code, 1);
-  assert.match(stderr, /was written to directly during the restore/);
-  assert.deepEqual(texts(self.db), ['a', 'direct']);
-  await maint(self, ['restore', file, '--yes']);
-  assert.deepEqual(texts(self.db), ['a', 'direct']);
-});
-
 test('a journal file that is archived while it is to be read is read from its archive', async (t) => {
   const self = project(t);
   withTables(self);

@@ -98,10 +98,10 @@ class Model {
 }
 
 function note(
-  given: Omit<Note, 'at' | 'database' | 'from' | 'until' | 'end'> & Record<'from' | 'until' | 'end', number>,
+  given: Omit<Note, 'at' | 'from' | 'until' | 'end'> & Record<'from' | 'until' | 'end', number>,
 ): Note {
   const places = { from: at(given.from), until: at(given.until), end: at(given.end) };
-  return { at: '', database: '', ...given, ...places };
+  return { at: '', ...given, ...places };
 }
 
 const small = fc.nat({ max: 12 });

@@ -92,15 +92,15 @@ test('backups under a storm of writes, and the journal since, are the database a
       const byName = random.below(2) === 0;
       const to = join(self.dir, `moment-${n}.db`);
       const until = String(byName ? line.name : line.applied_at);
-      const isThere = !byName || index >= linesBefore(self, file);
-      await maint(self, ['restore', file, '--to', to, '--until', until], isThere ? 0 : 1);
-      if (!isThere) continue;
       const after = byName
         ? index + 1
         : journal.findIndex((each) => String(each.applied_at) > String(line.applied_at));
-      // The copy was made after its place in the journal was noted: what was applied in between is in it.
-      const least = contentOf(to).log.length;
-      const expected = Math.max(after === -1 ? journal.length : after, least);
+      const expected = after === -1 ? journal.length : after;
+      // The copy was made after its place in the journal was noted: what was applied in between is in it as well.
+      const isThere = !byName || index >= linesBefore(self, file);
+      const isPossible = isThere && expected >= contentOf(file).log.length;
+      await maint(self, ['restore', file, '--to', to, '--until', until], isPossible ? 0 : 1);
+      if (!isPossible) continue;
       assert.deepEqual(contentOf(to), controlOf(journal.slice(0, expected)), `${line.name} from ${file}`);
     }
   });
@@ -343,11 +343,7 @@ test('what can not be restored is refused, and database and queue are as they we
   writeFileSync(join(self.dir, 'text.db'), 'just text');
   await refused([join(self.dir, 'text.db'), '--yes'], 1, /not a database/);
   await refused([file, '--yes', '--until', '2026-01-31T18:00:00'], 2, /it does not say in which zone/);
-  await refused(
-    [file, '--yes', '--until', '2001-02-03T04:05:06Z'],
-    1,
-    /has entries that were applied after that time/,
-  );
+  await refused([file, '--yes', '--until', '2001-02-03T04:05:06Z'], 1, /was made at .*, after that time/);
   await refused([file, '--yes', '--until', 'yesterday'], 2, /neither the name of an entry nor a time/);
   await refused([file, '--yes', '--until', '05_1_1'], 1, /has no entry 05_1_1\.json/);
   await refused([file, '--yes', '--until', `${a}`], 1, /it may have been applied before the backup/i);

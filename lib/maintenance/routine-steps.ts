@@ -1,6 +1,8 @@
 /** The steps that routines are made of. */
+import { existsSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import type { Spool } from '../spool/layout.ts';
+import { readStats } from '../spool/stats.ts';
 import { verifyBackup } from './backups/check.ts';
 import { KEEP, makeBackup } from './backups/make.ts';
 import { pruneBackups } from './backups/prune.ts';
@@ -50,8 +52,9 @@ export function healthStep({ config, spool, thresholds }: StepContext): Step {
 }
 
 /** A backup, and those of the same name that are too many removed. */
-export function backupStep({ config, spool }: StepContext): Step {
-  return {
+export function backupStep(context: StepContext): Step {
+  const { config, spool } = context;
+  return onDatabase(context, {
     name: 'backup',
     async run() {
       const { database, busyTimeout } = config;
@@ -61,12 +64,13 @@ export function backupStep({ config, spool }: StepContext): Step {
         detail: [`${path}, ${formatBytes(label.bytes)}`, ...warnings].join('\n'),
       };
     },
-  };
+  });
 }
 
 /** Every backup there is, so that one that decays is noticed while there are others. */
-export function verifyStep({ config }: StepContext): Step {
-  return {
+export function verifyStep(context: StepContext): Step {
+  const { config } = context;
+  return onDatabase(context, {
     name: 'verify',
     async run() {
       const bad: string[] = [];
@@ -81,33 +85,36 @@ export function verifyStep({ config }: StepContext): Step {
       ].join('\n');
       return { state: bad.length > 0 ? 'critical' : 'ok', detail };
     },
-  };
+  });
 }
 
 /** Of each name those beyond the usual number. */
-export function pruneStep({ config }: StepContext): Step {
-  return {
+export function pruneStep(context: StepContext): Step {
+  const { config } = context;
+  return onDatabase(context, {
     name: 'prune',
     needs: 'verify',
     run() {
       const removed = pruneBackups(backupDirectory(config.database), { keep: KEEP });
       return { state: 'ok', detail: `${countOf(removed.length, 'backup')} removed` };
     },
-  };
+  });
 }
 
-export function analyzeStep({ config }: StepContext): Step {
-  return {
+export function analyzeStep(context: StepContext): Step {
+  const { config } = context;
+  return onDatabase(context, {
     name: 'analyze',
     async run() {
       const { tables } = await analyzeDatabase(config.database, { busyTimeout: config.busyTimeout });
       return { state: 'ok', detail: countOf(tables.length, 'table') };
     },
-  };
+  });
 }
 
-export function checkpointStep({ config }: StepContext): Step {
-  return {
+export function checkpointStep(context: StepContext): Step {
+  const { config } = context;
+  return onDatabase(context, {
     name: 'checkpoint',
     async run() {
       const { log, checkpointed } = await checkpointDatabase(config.database, {
@@ -116,11 +123,12 @@ export function checkpointStep({ config }: StepContext): Step {
       if (log === null) return { state: 'ok', detail: 'there is no WAL' };
       return { state: 'ok', detail: `${checkpointed} of ${countOf(log, 'page')} are in the database` };
     },
-  };
+  });
 }
 
-export function integrityStep({ config }: StepContext): Step {
-  return {
+export function integrityStep(context: StepContext): Step {
+  const { config } = context;
+  return onDatabase(context, {
     name: 'integrity',
     async run() {
       const problems = await checkIntegrity(config.database);
@@ -128,12 +136,13 @@ export function integrityStep({ config }: StepContext): Step {
         ? { state: 'ok', detail: 'sound' }
         : { state: 'critical', detail: problems.slice(0, 5).join('\n') };
     },
-  };
+  });
 }
 
 /** All tables analyzed, a vacuum where much is free, an empty WAL. */
-export function optimizeStep({ config, spool }: StepContext): Step {
-  return {
+export function optimizeStep(context: StepContext): Step {
+  const { config, spool } = context;
+  return onDatabase(context, {
     name: 'optimize',
     needs: 'integrity',
     async run() {
@@ -147,5 +156,15 @@ export function optimizeStep({ config, spool }: StepContext): Step {
         ? { state: 'warning', detail: `${detail}; a reader kept the WAL from being emptied` }
         : { state: 'ok', detail };
     },
+  });
+}
+
+/** Before the first entry there is nothing to look after. One that was there and is gone is another matter. */
+function onDatabase({ config, spool }: StepContext, step: Step): Step {
+  const isExpected = (): boolean =>
+    existsSync(config.database) || readStats(spool).databases.includes(config.database);
+  return {
+    ...step,
+    run: () => (isExpected() ? step.run() : { state: 'ok', detail: 'there is no database yet' }),
   };
 }

@@ -51,6 +51,8 @@ export class Backlog {
   readonly #oddNames: string[] = [];
   /** Names that events brought since the last refill. */
   readonly #hints = new Set<string>();
+  /** Since when there is a watch; infinite when there is none. */
+  #watchedAt = Number.POSITIVE_INFINITY;
   #watcher: FSWatcher | undefined;
   #wake: (() => void) | undefined;
   #listedAt = Number.NEGATIVE_INFINITY;
@@ -162,8 +164,8 @@ export class Backlog {
     let { found, listed } = this.#look();
     // From a clock that was ahead: there is nothing to wait for.
     if (this.#leftOut > nowMicros()) ({ found, listed } = this.#look());
-    // Where nothing watches, only a listing brings what was left out.
-    if (this.#leftOut > 0 && !this.#watcher) this.#mustList = true;
+    // Where nothing watches, or not for long, only a listing brings what was left out.
+    if (this.#leftOut > 0 && start - this.#watchedAt < TICK_MS) this.#mustList = true;
     this.#listedAt = performance.now();
     const cost = this.#listedAt - start;
     this.#listingCost = found * 2 > listed ? Math.min(cost, listed * KNOWN_NAME_MS) : cost;
@@ -278,6 +280,7 @@ export class Backlog {
       );
       this.#watcher.on('error', () => this.#unwatch());
       this.#mustList = true;
+      this.#watchedAt = performance.now();
     } catch (error) {
       // No inotify instance left, or none on this file system: polling goes on.
       if (codeOf(error) === undefined) throw error;
@@ -287,6 +290,7 @@ export class Backlog {
   #unwatch(): void {
     this.#watcher?.close();
     this.#watcher = undefined;
+    this.#watchedAt = Number.POSITIVE_INFINITY;
   }
 
   #onEvent(name: string | null): void {

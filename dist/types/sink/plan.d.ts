@@ -2,6 +2,10 @@ import { type Binding, type Step } from './params.js';
 import { type Statement } from './statements.js';
 export declare const LEDGER = "_queue_ledger";
 export declare const MIGRATIONS = "_queue_migrations";
+/** How far the ledger was pruned; see maintenance/backups/ledger.ts. */
+export declare const PRUNED = "_queue_pruned";
+/** The queue's own: no entry may write to them. */
+export declare const OWN_TABLES: readonly string[];
 /** The savepoint around each entry of a batch. */
 export declare const SAVEPOINT = "_queue_entry";
 export interface Plan {

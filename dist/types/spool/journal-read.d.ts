@@ -12,6 +12,7 @@ export interface PlacedLine extends JournalLine {
 }
 export declare const JOURNAL_START: Position;
 export declare function comparePositions(a: Position, b: Position): number;
+export declare function later(a: Position, b: Position): Position;
 /** { file: 3, offset: 5120 } -> '00000003:5120' */
 export declare function formatPosition({ file, offset }: Position): string;
 /** Undefined for what is no position. */

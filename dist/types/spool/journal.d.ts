@@ -42,6 +42,8 @@ export declare function appendDirect(spool: Spool, line: JournalLine): void;
 export declare function journalFiles(spool: Spool): string[];
 /** The number of a journal file; NaN for another file. */
 export declare function journalNumber(name: string): number;
+/** Makes a journal file with this number, empty, unless it is there. */
+export declare function beginJournal(spool: Spool, number: number): void;
 /**
  * What `formatLine` added to an entry: the entry can't hold that in a string, where quotes are escaped, nor behind it.
  * The line's beginning may be missing, where an entry is larger than what is read; what stands between, a key, may

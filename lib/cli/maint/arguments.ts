@@ -1,6 +1,6 @@
 /** Arguments that several commands of queue-maint take. */
 import { resolve } from 'node:path';
-import type { Until } from '../../maintenance/backups/replay.ts';
+import type { Until } from '../../maintenance/backups/place.ts';
 import { backupDirectory } from '../../maintenance/backups/shelf.ts';
 import { isEntryName } from '../../spool/entry.ts';
 import { numberOption, usage } from '../runner.ts';

@@ -1,5 +1,6 @@
 /** queue-maint hourly, daily and weekly. */
 
+import { existsSync } from 'node:fs';
 import { messageOf } from '../../errors.ts';
 import { appendToMaintLog } from '../../maintenance/maint-log.ts';
 import { type RoutineReport, runRoutine, type Step } from '../../maintenance/routine.ts';
@@ -112,6 +113,8 @@ Examples:
 /** The report into maint.log; and to whoever runs this when it must be seen, or can't be kept. */
 function keep(report: RoutineReport, spool: Spool): void {
   if (report.state === 'critical') printLines(linesOf(report, plain));
+  // Nothing was ever queued here.
+  if (!existsSync(spool.base)) return;
   try {
     appendToMaintLog(spool, linesOf(report, plain));
   } catch (error) {

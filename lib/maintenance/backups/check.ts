@@ -1,7 +1,8 @@
 /** Whether a file can be restored: SQLite's checks, the ledger, the checksum on its label. */
 import { lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { messageOf } from '../../errors.ts';
+import { codeOf, messageOf } from '../../errors.ts';
+import { SinkOutage } from '../../sink/outage.ts';
 import { LEDGER } from '../../sink/plan.ts';
 import { removeLitter } from '../../spool/publish.ts';
 import { runSql } from '../database/sql-thread.ts';
@@ -78,6 +79,8 @@ async function lookInside(path: string, size: number): Promise<Findings> {
     await unpack(path, plain, () => {});
     return await checkContent(plain);
   } catch (error) {
+    // A full disk, or no descriptor left, says nothing about the backup.
+    if (!(codeOf(error) ?? '').startsWith('Z_')) throw error;
     return { problems: [`it can't be unpacked: ${messageOf(error)}`], warnings: [], hasLedger: false };
   } finally {
     removeLitter(plain);
@@ -103,6 +106,8 @@ export async function checkContent(path: string): Promise<Findings> {
       hasLedger: ledger.length > 0,
     };
   } catch (error) {
+    const isItsFault = error instanceof SinkOutage && /^SQLITE_(NOTADB|CORRUPT|ERROR)/.test(error.reason);
+    if (!isItsFault) throw error;
     return { problems: [messageOf(error)], warnings: [], hasLedger: false };
   }
 }

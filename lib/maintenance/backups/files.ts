@@ -93,6 +93,11 @@ export function leaveWal(database: string): void {
   withDatabase(database, {}, (db) => db.pragma('journal_mode = DELETE'));
 }
 
+/** Enters it, as the worker would: a reader that came before the worker could keep it from that. */
+export function enterWal(database: string): void {
+  withDatabase(database, {}, (db) => db.pragma('journal_mode = WAL'));
+}
+
 /** Bytes of a database and what its -wal would add to it. */
 export function databaseBytes(path: string): number {
   return sizeOf(path) + sizeOf(`${path}-wal`);

@@ -6,12 +6,12 @@
  * ended then; the notes together say of every line whether the database has it. Without them a later restore from
  * an older backup would bring back what a rollback had taken out.
  *
- * A note is written before the databases are exchanged, by a rename of a temporary file whose name is in the note. It
- * counts once that file is gone, so a crash on either side of the rename is told apart; who removes such a file
- * cancels the note first.
+ * A note is written before the databases are exchanged, by a rename of a temporary file whose name and inode are in the
+ * note, and confirmed afterwards. Unconfirmed, because of a crash in between, it counts if the database has that inode.
+ * Databases are named relative to the spool, so that a project may be moved.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { codeOf } from '../../errors.ts';
 import {
   comparePositions,
@@ -22,13 +22,12 @@ import {
 } from '../../spool/journal-read.ts';
 import { FILE_MODE, type Spool } from '../../spool/layout.ts';
 import { fsyncDirectory, writeAll } from '../../spool/publish.ts';
+import { realPathOf } from '../database/open.ts';
 
 export interface Note {
   readonly kind: 'restore' | 'replay';
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** The database's absolute path. */
-  readonly database: string;
   /** Lines from here ... */
   readonly from: Position;
   /** ... to here were taken in. */
@@ -43,8 +42,25 @@ export interface Note {
   readonly seen: number;
   /** Of a restore: how many notes there were when the backup was made. */
   readonly seenByBackup: number;
-  /** The file that takes the database's place; the note counts once it is gone. */
+  /** The file that takes the database's place. */
   readonly temporary?: string | undefined;
+}
+
+/** A note as it stands in the file: whose, and with its positions as text. */
+type NoteLine = Omit<Note, 'from' | 'until' | 'end'> & {
+  readonly from: string;
+  readonly until: string;
+  readonly end: string;
+  /** The database's path from the spool. */
+  readonly database: string;
+  /** The temporary file's. */
+  readonly inode?: string;
+};
+
+/** A line that settles a note: its temporary file's name. */
+interface Settling {
+  readonly done?: string;
+  readonly cancelled?: string;
 }
 
 /** What of a line decides. */
@@ -69,25 +85,44 @@ export function isPart(line: LineKey, notes: readonly Note[]): boolean {
 /** The notes about this database that count, oldest first. */
 export function readNotes(spool: Spool, database: string): Note[] {
   const lines = linesOf(pathOf(spool)).map(parseLine);
+  const done = new Set(lines.map((line) => line.done));
   const cancelled = new Set(lines.map((line) => line.cancelled));
-  return lines
-    .map(({ note }) => note)
-    .filter((note): note is Note => note?.database === database)
-    .filter(
-      ({ temporary }) => temporary === undefined || !(cancelled.has(temporary) || existsSync(temporary)),
-    );
+  const counts = ({ temporary, inode }: NoteLine): boolean => {
+    if (temporary === undefined || done.has(temporary)) return true;
+    return !cancelled.has(temporary) && inode === inodeOf(database);
+  };
+  const name = nameOf(spool, database);
+  return lines.flatMap((line) => {
+    if (!('kind' in line) || line.database !== name || !counts(line)) return [];
+    const [from, until, end] = [line.from, line.until, line.end].map(parsePosition);
+    return from && until && end ? [{ ...line, from, until, end }] : [];
+  });
 }
 
 /** Writes a note and syncs it to disk. The queue must be held: notes are of one writer. */
-export function addNote(spool: Spool, note: Note): void {
-  const { from, until, end } = note;
+export function addNote(spool: Spool, database: string, note: Note): void {
+  const { from, until, end, temporary } = note;
   const positions = { from: formatPosition(from), until: formatPosition(until), end: formatPosition(end) };
-  append(spool, { ...note, ...positions });
+  const inode = temporary === undefined ? undefined : inodeOf(temporary);
+  append(spool, { ...note, ...positions, database: nameOf(spool, database), inode });
 }
 
-/** The exchange with this file does not happen: call it before the file is removed. */
+/** The exchange with this file has happened. */
+export function confirmNote(spool: Spool, temporary: string): void {
+  append(spool, { done: temporary });
+}
+
+/** It does not happen: call this before the file is removed. */
 export function cancelNote(spool: Spool, temporary: string): void {
   if (existsSync(pathOf(spool))) append(spool, { cancelled: temporary });
+}
+
+function nameOf(spool: Spool, database: string): string {
+  return relative(spool.base, realPathOf(database));
+}
+
+function inodeOf(path: string): string {
+  return String(statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? 'none');
 }
 
 function append(spool: Spool, value: object): void {
@@ -115,15 +150,10 @@ function linesOf(path: string): string[] {
   }
 }
 
-type RawNote = Omit<Note, 'from' | 'until' | 'end'> & Record<'from' | 'until' | 'end' | 'cancelled', string>;
-
-/** Neither for an empty line or a torn one. */
-function parseLine(line: string): { note?: Note; cancelled?: string } {
+/** An empty object for an empty line or a torn one. */
+function parseLine(line: string): (NoteLine & Settling) | Settling {
   try {
-    const raw = JSON.parse(line) as RawNote;
-    if (raw.cancelled !== undefined) return { cancelled: raw.cancelled };
-    const [from, until, end] = [raw.from, raw.until, raw.end].map(parsePosition);
-    return from && until && end ? { note: { ...raw, from, until, end } } : {};
+    return JSON.parse(line) as NoteLine | Settling;
   } catch {
     return {};
   }

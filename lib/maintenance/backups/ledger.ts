@@ -12,10 +12,10 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, databasePath } from '../../config.ts';
+import type { Config } from '../../config.ts';
 import type { Db } from '../../sink/driver.ts';
 import { LEDGER, PRUNED } from '../../sink/plan.ts';
-import { parseEntryText } from '../../spool/entry.ts';
+import { type Entry, parseEntryText } from '../../spool/entry.ts';
 import { spoolIdentity } from '../../spool/identity.ts';
 import {
   formatPosition,
@@ -29,8 +29,9 @@ import {
   readJournal,
 } from '../../spool/journal-read.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
-import { withDatabase } from '../database/open.ts';
+import { realPathOf, withDatabase } from '../database/open.ts';
 import { isPart, type Note, readNotes } from './history.ts';
+import { targetOf } from './target.ts';
 
 /** Rows deleted in one transaction: a few milliseconds of other writers' time. */
 const ROWS_AT_ONCE = 1000;
@@ -109,10 +110,9 @@ function settled(db: Db, lines: readonly PlacedLine[], { config, spool, database
   let end: Position | undefined;
   for (const line of lines) {
     const { name, key, start } = line;
-    const { db: target, operation } = parseEntryText(line.text, name);
-    const isOurs =
-      (target === undefined ? config.database : databasePath(target, config.projectRoot)) === database;
-    if (isOurs && !known.has(key) && isPart({ start, name, operation }, notes))
+    const entry = entryOf(line);
+    const isOurs = entry !== undefined && targetOf(entry, config) === realPathOf(database);
+    if (isOurs && !known.has(key) && isPart({ start, name, operation: entry.operation }, notes))
       return { keys, end, missing: name };
     // A crash between COMMIT and unlink has left it there, and only its row keeps it from being applied again.
     if (isOurs && known.has(key) && !existsSync(join(spool.pending, name))) keys.push(key);
@@ -132,6 +132,15 @@ export function prunedUntil(database: string, spool: Spool): Position | undefine
       .get(spoolIdentity(spool));
     return typeof position === 'string' ? parsePosition(position) : undefined;
   });
+}
+
+/** Undefined for a damaged line: no replay applies that. */
+function entryOf({ text, name }: PlacedLine): Entry | undefined {
+  try {
+    return parseEntryText(text, name);
+  } catch {
+    return undefined;
+  }
 }
 
 function deleteRows(db: Db, keys: readonly string[], spool: string, reached: Position): number {

@@ -76,8 +76,8 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
   const directory = options.directory ?? backupDirectory(database);
   checkName(name);
   requireDatabase(database);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
   refuseInside(spool, directory);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   removeRemains(directory);
   const bytes = databaseBytes(database);
   checkSpace(directory, bytes * (options.compress ? 2 : 1), 'a backup');
@@ -161,10 +161,12 @@ async function copy(
 /** `queue-init --reset` empties the spool's directories. */
 function refuseInside(spool: Spool, directory: string): void {
   if (!existsSync(spool.base)) return;
-  const way = relative(realpathSync(spool.base), realpathSync(directory));
+  let existing = directory;
+  while (!existsSync(existing)) existing = dirname(existing);
+  const way = relative(realpathSync(spool.base), realpathSync(existing));
   if (way.startsWith('..')) return;
   throw new QueueError('USAGE', `${directory} is in the spool, which queue-init --reset empties`, {
-    hint: `Name a directory outside of ${dirname(spool.base)}'s queue.`,
+    hint: 'Name a directory outside of it.',
   });
 }
 

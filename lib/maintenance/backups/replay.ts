@@ -4,12 +4,13 @@
  * The same code as the worker's applies the entries, in batches, with the time at which each was applied first
  * (sink/past.ts). An entry that fails now is reported, and the others go on.
  */
-import { type Config, databasePath } from '../../config.ts';
-import { QueueError } from '../../errors.ts';
+import type { Config } from '../../config.ts';
+import { messageOf, QueueError } from '../../errors.ts';
+import { LEDGER } from '../../sink/plan.ts';
 import { openSink, type Sink } from '../../sink/sink.ts';
 import { type EntryError, parseEntryText } from '../../spool/entry.ts';
 import {
-  comparePositions,
+  formatPosition,
   journalEnd,
   journalStart,
   later,
@@ -20,9 +21,12 @@ import {
 import { checkSpool, type Spool } from '../../spool/layout.ts';
 import { applyItems } from '../../worker/apply.ts';
 import type { Item } from '../../worker/intake.ts';
+import { realPathOf, withDatabase } from '../database/open.ts';
 import { withQueueHeld } from '../hold.ts';
 import { addNote, isPart, type Note, readNotes } from './history.ts';
 import { prunedUntil } from './ledger.ts';
+import { findPlace, type Until } from './place.ts';
+import { targetOf } from './target.ts';
 
 export interface ReplayOptions {
   readonly spool: Spool;
@@ -70,7 +74,8 @@ export function replay(options: ReplayOptions): ReplayReport {
   const sink = openSink(file, {
     busyTimeout: config.busyTimeout,
     exactlyOnce: true,
-    allowAttach: config.allowAttach,
+    // What was written to other databases then is not to be written there again.
+    allowAttach: false,
     mustExist: true,
     createDirectory: false,
     clock: () => now,
@@ -89,7 +94,13 @@ export function replay(options: ReplayOptions): ReplayReport {
       characters = 0;
     };
     for (const line of readJournal(spool, start, until)) {
-      const item = itemOf(options, line);
+      let item: PastItem | undefined;
+      try {
+        item = itemOf(options, line);
+      } catch (error) {
+        report.failed.push({ name: line.name, operation: '', error: damageOf(error, line) });
+        continue;
+      }
       if (!item) {
         report.skipped += 1;
         continue;
@@ -137,6 +148,7 @@ export async function replayJournal(options: ForwardOptions): Promise<ReplayRepo
     onProgress = () => {},
   } = options;
   if (!checkSpool(spool)) throw new QueueError('NOT_FOUND', `there is no journal: ${spool.base} is no spool`);
+  if (!config.exactlyOnce) throw noLedger();
   const work = (): ReplayReport => {
     const from = options.from ?? journalStart(spool);
     const end = journalEnd(spool);
@@ -150,57 +162,56 @@ export async function replayJournal(options: ForwardOptions): Promise<ReplayRepo
     const lastRestore = all.findLastIndex(({ kind }) => kind === 'restore');
     const notes = lastRestore === -1 ? all : all.slice(0, lastRestore);
     const reach = { from, until: stop, except, only };
-    const report = replay({ ...reach, spool, config, database, file: database, notes, dryRun, onProgress });
-    if (!dryRun && report.applied > 0) {
+    checkExcept(spool, from, stop, except);
+    // First: what it says is to be there, and a replay that is interrupted is done by another.
+    if (!dryRun) {
       const at = new Date().toISOString();
-      addNote(spool, { kind: 'replay', at, database, ...reach, end, seen: notes.length, seenByBackup: 0 });
+      addNote(spool, database, { kind: 'replay', at, ...reach, end, seen: notes.length, seenByBackup: 0 });
     }
-    return report;
+    return replay({ ...reach, spool, config, database, file: database, notes, dryRun, onProgress });
   };
   return dryRun ? work() : withQueueHeld(spool, 'replay', work);
 }
 
-/** How far: up to and with an entry (or, with `before`, up to it), or up to a time in epoch milliseconds. */
-export type Until = { readonly name: string; readonly before?: boolean } | { readonly time: number };
-
-export interface Place {
-  readonly stop: Position;
-  /** Of these notes those that had been written by then: what was restored later had not happened yet. */
-  readonly seen: (notes: readonly Note[]) => readonly Note[];
+/** Without its rows, everything would be applied again. */
+export function noLedger(): QueueError {
+  return new QueueError(
+    'USAGE',
+    'QUEUE_EXACTLY_ONCE is false: no ledger is kept, and a replay goes by the ledger',
+    {
+      hint: '--no-journal restores a backup as it is.',
+    },
+  );
 }
 
 /**
- * The place in the journal that `until` means; of a time, before the first entry that was applied after it.
- * @returns undefined when no entry from `from` on has that name.
+ * Each must be there: a misspelt one would be applied.
+ * @throws QueueError NOT_FOUND.
  */
-export function findPlace(spool: Spool, from: Position, until: Until | undefined): Place | undefined {
-  const end = journalEnd(spool);
-  if (until === undefined) return { stop: end, seen: (notes) => notes };
-  if ('time' in until) {
-    const seen = (notes: readonly Note[]): readonly Note[] =>
-      upTo(notes, ({ at }) => Date.parse(at) <= until.time);
-    if (comparePositions(from, end) > 0) return { stop: from, seen };
-    for (const line of readJournal(spool, from, end)) {
-      if (Date.parse(line.appliedAt) > until.time) return { stop: line.start, seen };
-    }
-    return { stop: end, seen };
-  }
-  if (comparePositions(from, end) > 0) return undefined;
-  for (const line of readJournal(spool, from, end)) {
-    if (line.name !== until.name) continue;
-    const seen = (notes: readonly Note[]): readonly Note[] =>
-      upTo(notes, (note) => comparePositions(note.end, line.start) <= 0);
-    return { stop: until.before ? line.start : line.end, seen };
-  }
-  return undefined;
+export function checkExcept(spool: Spool, from: Position, until: Position, except: readonly string[]): void {
+  if (except.length === 0) return;
+  const missing = new Set(except);
+  for (const { name } of readJournal(spool, from, until)) missing.delete(name);
+  const [name] = missing;
+  if (name === undefined) return;
+  throw new QueueError(
+    'NOT_FOUND',
+    `the journal has no entry ${name} to leave out, from ${formatPosition(from)} on`,
+    {
+      hint: 'It may have been applied before the backup was made: take an older one. queue-maint list shows them.',
+    },
+  );
 }
 
-function upTo(notes: readonly Note[], isSeen: (note: Note) => boolean): readonly Note[] {
-  const first = notes.findIndex((note) => !isSeen(note));
-  return first === -1 ? notes : notes.slice(0, first);
+function damageOf(error: unknown, { start }: PlacedLine): EntryError {
+  const message = `the journal at ${formatPosition(start)}: ${messageOf(error)}`;
+  return { code: 'BAD_ENTRY', message, at: new Date().toISOString() };
 }
 
-/** Undefined for a line that is left out. */
+/**
+ * Undefined for a line that is left out.
+ * @throws QueueError BAD_ENTRY for one that holds no entry: two writers in one line, a disk's decay.
+ */
 function itemOf(
   options: ReplayOptions,
   { text, name, key, appliedAt, start }: PlacedLine,
@@ -209,9 +220,22 @@ function itemOf(
   if (except.includes(name)) return undefined;
   const entry = parseEntryText(text, name);
   if (only !== undefined && entry.operation !== only) return undefined;
-  const target = entry.db === undefined ? config.database : databasePath(entry.db, config.projectRoot);
-  if (target !== database || !isPart({ start, name, operation: entry.operation }, notes)) return undefined;
+  const target = targetOf(entry, config);
+  if (target !== realPathOf(database)) return undefined;
+  if (!isPart({ start, name, operation: entry.operation }, notes)) return undefined;
   return { name, entry, text, values: [], key, target, appliedAt };
+}
+
+/** Lines from `from` on whose entries this file has already: the first ones, if any. */
+export function appliedAhead(file: string, spool: Spool, from: Position, until: Position): PlacedLine[] {
+  const lines: PlacedLine[] = [];
+  for (const line of readJournal(spool, from, until)) if (lines.push(line) >= CHUNK) break;
+  const keys = JSON.stringify(lines.map(({ key }) => key));
+  return withDatabase(file, { readonly: true }, (db) => {
+    const sql = `SELECT id FROM main.${LEDGER} WHERE id IN (SELECT value FROM json_each(?))`;
+    const known = new Set(db.prepare(sql).pluck().all(keys));
+    return lines.filter(({ key }) => known.has(key));
+  });
 }
 
 function applyAll(

@@ -13,7 +13,8 @@ import {
 } from '../../spool/journal-read.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
 import { type Note, readNotes } from './history.ts';
-import { findPlace, type Until } from './replay.ts';
+import { findPlace, type Until } from './place.ts';
+import { checkExcept, noLedger } from './replay.ts';
 import type { Label } from './shelf.ts';
 
 /** As in RestoreOptions. */
@@ -24,6 +25,7 @@ interface PlanOptions {
   readonly until?: Until | undefined;
   readonly except?: readonly string[];
   readonly withJournal?: boolean;
+  readonly exactlyOnce: boolean;
 }
 
 export interface Plan {
@@ -51,6 +53,7 @@ export function planReplay(options: PlanOptions, label: Label | undefined): Plan
   const notes = readNotes(spool, database);
   const seenByBackup = isForeign ? 0 : Math.min(label?.notes ?? 0, notes.length);
   if (!withJournal) return { from, until: from, end, notes: [], seenByBackup };
+  if (!options.exactlyOnce) throw noLedger();
   checkReplayable(options, label, from, end);
   if (until && 'time' in until && label && reachOf(spool, from, label) > until.time) {
     throw new QueueError('NOT_FOUND', `${file} was made at ${label.createdAt}, after that time`, {
@@ -63,7 +66,7 @@ export function planReplay(options: PlanOptions, label: Label | undefined): Plan
       hint: 'It may have been applied before the backup was made: take an older one. queue-maint list shows them.',
     });
   }
-  checkExcept(options, from, place.stop);
+  checkExcept(spool, from, place.stop, options.except ?? []);
   return { from, until: place.stop, end, notes: place.seen(notes), seenByBackup };
 }
 
@@ -75,18 +78,6 @@ function reachOf(spool: Spool, from: Position, label: Label): number {
   if (file < first.file) return Date.parse(last);
   for (const { appliedAt } of readJournal(spool, { file, offset: 0 }, from)) last = appliedAt;
   return Date.parse(last);
-}
-
-/** One that is in the backup already can't be left out. */
-function checkExcept({ spool, file, except = [] }: PlanOptions, from: Position, until: Position): void {
-  if (except.length === 0) return;
-  const missing = new Set(except);
-  for (const { name } of readJournal(spool, from, until)) missing.delete(name);
-  const [name] = missing;
-  if (name === undefined) return;
-  throw new QueueError('NOT_FOUND', `the journal since ${file} has no entry ${name} to leave out`, {
-    hint: 'It may have been applied before the backup was made: take an older one. queue-maint list shows them.',
-  });
 }
 
 function nameIn(until: Until | undefined): string {

@@ -18,9 +18,10 @@ import { fsyncDirectory, removeLitter } from '../../spool/publish.ts';
 import { listing } from '../depths.ts';
 import { withQueueHeld } from '../hold.ts';
 import { checkContent, verifyBackup } from './check.ts';
-import { checkSpace, leaveWal, syncFile, UNPACKED_RATIO, unpack } from './files.ts';
-import { addNote, cancelNote, readNotes } from './history.ts';
-import { type ReplayReport, replay, type Until } from './replay.ts';
+import { checkSpace, enterWal, leaveWal, syncFile, UNPACKED_RATIO, unpack } from './files.ts';
+import { addNote, cancelNote, confirmNote, readNotes } from './history.ts';
+import type { Until } from './place.ts';
+import { appliedAhead, type ReplayReport, replay } from './replay.ts';
 import { type Plan, planReplay } from './restore-plan.ts';
 import { type Label, readLabel, stampOf, writeLabel } from './shelf.ts';
 import { removeTwin, swapIn } from './swap.ts';
@@ -83,13 +84,14 @@ async function build(
   warnings: readonly string[],
 ): Promise<RestoreReport> {
   const { database, spool, config, file, onProgress } = options;
-  const plan = planReplay(options, label);
+  const plan = planReplay({ ...options, exactlyOnce: config.exactlyOnce }, label);
   removeRemains(path, spool);
   const temporary = `${path}.restoring-${process.pid}-${Date.now()}`;
   try {
     const bytes = statSync(file).size;
     checkSpace(dirname(path), bytes * (file.endsWith('.gz') ? UNPACKED_RATIO : 2), 'the restored database');
     await unpack(file, temporary, (done) => onProgress('copy', done, bytes));
+    if (plan) checkCopy(options, temporary, plan);
     const report = plan
       ? replay({
           ...plan,
@@ -107,6 +109,7 @@ async function build(
     leaveWal(temporary);
     const { problems } = await checkContent(temporary);
     if (problems.length > 0) throw unsound(file, problems);
+    enterWal(temporary);
     syncFile(temporary);
     const aside =
       options.to === undefined ? exchange(options, temporary, path, plan) : place(temporary, path);
@@ -115,6 +118,19 @@ async function build(
     if (existsSync(temporary) && checkSpool(spool)) cancelNote(spool, temporary);
     for (const suffix of ['', '-wal', '-shm', '-journal']) removeLitter(temporary + suffix);
   }
+}
+
+/** What was applied while the backup was made is in it, although the journal has it after the backup's place. */
+function checkCopy(options: Building, copy: string, { from, until, end }: Plan): void {
+  const { spool, file, except = [], withJournal = true } = options;
+  if (!withJournal) return;
+  const tooMuch = appliedAhead(copy, spool, from, end).find(
+    ({ name, start }) => except.includes(name) || comparePositions(start, until) >= 0,
+  );
+  if (!tooMuch) return;
+  throw new QueueError('NOT_FOUND', `${file} has ${tooMuch.name} already`, {
+    hint: 'Take an older one: queue-maint list shows them.',
+  });
 }
 
 /** Puts the finished copy in the database's place, and notes how far it goes. */
@@ -131,10 +147,9 @@ function exchange(options: Building, temporary: string, path: string, plan: Plan
     const { from, notes: seen, seenByBackup } = plan;
     const at = new Date().toISOString();
     const kind = 'restore';
-    addNote(spool, {
+    addNote(spool, database, {
       kind,
       at,
-      database,
       from,
       until,
       end,
@@ -144,6 +159,7 @@ function exchange(options: Building, temporary: string, path: string, plan: Plan
       temporary,
     });
   });
+  confirmNote(spool, temporary);
   if (!wasThere) return null;
   labelAside(aside, database, spool, end, notes);
   return aside;
@@ -169,7 +185,7 @@ function takeIn(options: Building, temporary: string, plan: Plan, end: Position)
       'DATABASE',
       `${first.name} was written meanwhile, and fails now: ${first.error.message}`,
     );
-  leaveWal(temporary);
+  enterWal(temporary);
   return end;
 }
 

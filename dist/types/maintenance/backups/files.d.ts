@@ -1,3 +1,5 @@
+/** gzip makes a database a third or less; what is in a compressed one is at most about so many times larger. */
+export declare const UNPACKED_RATIO = 5;
 /** Writes a new file (mode 0600) and syncs it. */
 export declare function writeSynced(path: string, text: string): void;
 /** Makes a file's content survive a power cut. */
@@ -13,5 +15,9 @@ export declare function compress(from: string, to: string, onBytes: (done: numbe
 export declare function unpack(from: string, to: string, onBytes: (done: number) => void): Promise<void>;
 /** @throws QueueError DATABASE when `directory` has not so many bytes left. */
 export declare function checkSpace(directory: string, bytes: number, what: string): void;
+/** Leaves WAL mode: one file, which can be read where nothing can be written. */
+export declare function leaveWal(database: string): void;
+/** Enters it, as the worker would: a reader that came before the worker could keep it from that. */
+export declare function enterWal(database: string): void;
 /** Bytes of a database and what its -wal would add to it. */
 export declare function databaseBytes(path: string): number;

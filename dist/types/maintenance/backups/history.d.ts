@@ -4,8 +4,6 @@ export interface Note {
     readonly kind: 'restore' | 'replay';
     /** ISO 8601, UTC. */
     readonly at: string;
-    /** The database's absolute path. */
-    readonly database: string;
     /** Lines from here ... */
     readonly from: Position;
     /** ... to here were taken in. */
@@ -20,7 +18,7 @@ export interface Note {
     readonly seen: number;
     /** Of a restore: how many notes there were when the backup was made. */
     readonly seenByBackup: number;
-    /** The file that takes the database's place; the note counts once it is gone. */
+    /** The file that takes the database's place. */
     readonly temporary?: string | undefined;
 }
 /** What of a line decides. */
@@ -32,6 +30,8 @@ export declare function isPart(line: LineKey, notes: readonly Note[]): boolean;
 /** The notes about this database that count, oldest first. */
 export declare function readNotes(spool: Spool, database: string): Note[];
 /** Writes a note and syncs it to disk. The queue must be held: notes are of one writer. */
-export declare function addNote(spool: Spool, note: Note): void;
-/** The exchange with this file does not happen: call it before the file is removed. */
+export declare function addNote(spool: Spool, database: string, note: Note): void;
+/** The exchange with this file has happened. */
+export declare function confirmNote(spool: Spool, temporary: string): void;
+/** It does not happen: call this before the file is removed. */
 export declare function cancelNote(spool: Spool, temporary: string): void;

@@ -1,7 +1,6 @@
-import { type Config } from '../../config.js';
+import type { Config } from '../../config.js';
 import { type Position } from '../../spool/journal-read.js';
 import { type Spool } from '../../spool/layout.js';
-export declare const PRUNED = "_queue_pruned";
 export interface PruneLedgerOptions {
     readonly config: Config;
     readonly spool: Spool;

@@ -4,11 +4,13 @@
  * The same code as the worker's applies the entries, in batches, with the time at which each was applied first
  * (sink/past.ts). An entry that fails now is reported, and the others go on.
  */
-import { type Config } from '../../config.js';
+import type { Config } from '../../config.js';
+import { QueueError } from '../../errors.js';
 import { type EntryError } from '../../spool/entry.js';
-import { type Position } from '../../spool/journal-read.js';
+import { type PlacedLine, type Position } from '../../spool/journal-read.js';
 import { type Spool } from '../../spool/layout.js';
 import { type Note } from './history.js';
+import { type Until } from './place.js';
 export interface ReplayOptions {
     readonly spool: Spool;
     readonly config: Config;
@@ -65,20 +67,12 @@ export interface ForwardOptions {
  * @throws as `replay`; NOT_FOUND when the journal has no such entry; WORKER.
  */
 export declare function replayJournal(options: ForwardOptions): Promise<ReplayReport>;
-/** How far: up to and with an entry (or, with `before`, up to it), or up to a time in epoch milliseconds. */
-export type Until = {
-    readonly name: string;
-    readonly before?: boolean;
-} | {
-    readonly time: number;
-};
-export interface Place {
-    readonly stop: Position;
-    /** Of these notes those that had been written by then: what was restored later had not happened yet. */
-    readonly seen: (notes: readonly Note[]) => readonly Note[];
-}
+/** Without its rows, everything would be applied again. */
+export declare function noLedger(): QueueError;
 /**
- * The place in the journal that `until` means; of a time, before the first entry that was applied after it.
- * @returns undefined when no entry from `from` on has that name.
+ * Each must be there: a misspelt one would be applied.
+ * @throws QueueError NOT_FOUND.
  */
-export declare function findPlace(spool: Spool, from: Position, until: Until | undefined): Place | undefined;
+export declare function checkExcept(spool: Spool, from: Position, until: Position, except: readonly string[]): void;
+/** Lines from `from` on whose entries this file has already: the first ones, if any. */
+export declare function appliedAhead(file: string, spool: Spool, from: Position, until: Position): PlacedLine[];

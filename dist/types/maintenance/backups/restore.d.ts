@@ -1,6 +1,7 @@
 import type { Config } from '../../config.js';
 import { type Spool } from '../../spool/layout.js';
-import { type ReplayReport, type Until } from './replay.js';
+import type { Until } from './place.js';
+import { type ReplayReport } from './replay.js';
 export interface RestoreOptions {
     readonly config: Config;
     readonly spool: Spool;

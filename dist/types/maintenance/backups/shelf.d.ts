@@ -42,6 +42,8 @@ export declare function backupName(database: string): string;
 /** @throws QueueError USAGE when it can't be part of a file's name. */
 export declare function checkName(name: string): void;
 export declare function labelPath(backup: string): string;
+/** The time in a file's name, UTC: 20260131_180000. */
+export declare function stampOf(time: Date): string;
 /**
  * Claims a free name: `time`, or a second or more later when that one is taken.
  * @returns the path of the backup to come; its label is there, and empty.
@@ -53,7 +55,5 @@ export declare function writeLabel(backup: string, label: Label): void;
 export declare function readLabel(backup: string): Label | undefined;
 /** The backups in a directory, newest first; none when it is not there. */
 export declare function listBackups(directory: string): Backup[];
-/** Undefined when there is no such file, or its name is not a backup's. */
-export declare function lookAt(path: string): Backup | undefined;
 /** Labels without a backup, old enough to be nobody's claim. */
 export declare function staleLabels(directory: string): string[];

@@ -6,3 +6,8 @@
  * @throws QueueError DATABASE when another process has the database open; nothing is changed then.
  */
 export declare function swapIn(temporary: string, database: string, aside: string, atLast: () => void): boolean;
+/**
+ * Removes a second name of the database, which a restore that ended before its rename has left: who opened it would
+ * not see the -wal, nor be seen.
+ */
+export declare function removeTwin(database: string, aside: string): void;

@@ -1,16 +1,17 @@
 import { type Position } from '../../spool/journal-read.js';
 import { type Spool } from '../../spool/layout.js';
 import { type Note } from './history.js';
-import { type Until } from './replay.js';
+import { type Until } from './place.js';
 import type { Label } from './shelf.js';
-export interface PlanOptions {
+/** As in RestoreOptions. */
+interface PlanOptions {
     readonly spool: Spool;
     readonly database: string;
-    /** The backup. */
     readonly file: string;
     readonly until?: Until | undefined;
     readonly except?: readonly string[];
     readonly withJournal?: boolean;
+    readonly exactlyOnce: boolean;
 }
 export interface Plan {
     readonly from: Position;
@@ -19,8 +20,6 @@ export interface Plan {
     readonly notes: readonly Note[];
     readonly seenByBackup: number;
 }
-/**
- * What of the journal is to be applied; undefined: there is no journal.
- * @throws QueueError NOT_FOUND when it can't be, saying why; USAGE.
- */
+/** What of the journal is to be applied. */
 export declare function planReplay(options: PlanOptions, label: Label | undefined): Plan | undefined;
+export {};
