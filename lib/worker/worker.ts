@@ -14,13 +14,12 @@
  */
 import { existsSync } from 'node:fs';
 import type { Config } from '../config.ts';
-import { codeOf, messageOf, QueueError } from '../errors.ts';
+import { messageOf, QueueError } from '../errors.ts';
 import { spoolIdentity } from '../spool/identity.ts';
 import { Journal } from '../spool/journal.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
 import { removeManifest } from '../spool/manifest.ts';
-import { raiseFloor } from '../spool/sequence.ts';
-import { readStats, writeStats } from '../spool/stats.ts';
+import { readStats } from '../spool/stats.ts';
 import { Backlog } from './backlog.ts';
 import { backoff } from './backoff.ts';
 import { applyBatch, buryOddNames, gone, takeBatch, type Work, type WorkerSummary } from './batch.ts';
@@ -28,14 +27,14 @@ import { FilesThread } from './files-thread.ts';
 import { Housekeeping } from './housekeeping.ts';
 import type { WorkerLock } from './lock.ts';
 import type { Log } from './log.ts';
+import { Notebook } from './notebook.ts';
 import { announce, withdraw } from './presence.ts';
 import { NO_SUSPICION, recoverBatch } from './recover.ts';
 import { clearStartNotes } from './start.ts';
 import { Targets } from './targets.ts';
 import { Watch } from './watchdog.ts';
 
-/** How often the counters are written while there is work, and when it is done. */
-const NOTE_INTERVAL_MS = 1000;
+/** How often the counters are written when there is no work. */
 const NOTE_WHEN_IDLE_MS = 100;
 /** With fewer entries ready the thread would start after they are done. */
 const FILES_THREAD_FROM = 5000;
@@ -58,6 +57,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #work: Work;
   readonly #housekeeping: Housekeeping;
+  readonly #notebook: Notebook;
   #recovered = false;
   /** Once, in this process. */
   #hasRecovered = false;
@@ -65,9 +65,6 @@ export class Worker {
   /** Faults of the spool in a row. */
   #faults = 0;
   #faultySince = 0;
-  #notedAt = Number.NEGATIVE_INFINITY;
-  #notedText = '';
-  #notedFloor = 0;
 
   /** @throws QueueError SPOOL_UNSAFE or SPOOL_UNWRITABLE. */
   constructor(options: WorkerOptions) {
@@ -94,6 +91,7 @@ export class Worker {
       watch: undefined,
       files: undefined,
     };
+    this.#notebook = new Notebook(spool, stats, this.#work.backlog);
   }
 
   /** Finishes the batch in hand and lets `run` return. */
@@ -126,7 +124,7 @@ export class Worker {
           continue;
         }
         await this.#dismiss();
-        this.#tryToNote(NOTE_WHEN_IDLE_MS);
+        this.#notebook.tryToNote(NOTE_WHEN_IDLE_MS);
         if (backlog.putOff + targets.parked === 0) this.#housekeeping.sweep();
         if (this.#options.once && this.#isDrained() && (await this.#leave())) return;
         if (this.#isIdleSince(busyAt) && (await this.#leave())) return;
@@ -150,7 +148,7 @@ export class Worker {
     const before = this.#settled;
     const items = takeBatch(this.#work);
     if (items.length > 0) applyBatch(this.#work, items);
-    if (items.length > 0) this.#tryToNote();
+    if (items.length > 0) this.#notebook.tryToNote();
     const isBusy = items.length > 0 || backlog.hasMore;
     // A step that has only parked entries has not tried again what failed: the fault may well last.
     if (this.#settled > before || (!isBusy && targets.parked === 0)) this.#faults = 0;
@@ -249,7 +247,7 @@ export class Worker {
     journal.close();
     try {
       await this.#dismiss();
-      this.#tryToNote(0);
+      this.#notebook.tryToNote(0);
     } catch (error) {
       log('warn', `leaving: ${messageOf(error)}`);
       // It would keep this process alive, and so would its heartbeat seem to.
@@ -260,29 +258,6 @@ export class Worker {
     } catch (error) {
       // The spool may have been removed under us, which is a reason to leave, not to crash.
       log('warn', `leaving: ${messageOf(error)}`);
-    }
-  }
-
-  /** Writes down the counters and the sequence floor, unless that was done in the last `interval` milliseconds. */
-  #note(interval = NOTE_INTERVAL_MS): void {
-    const { spool, stats, backlog } = this.#work;
-    const now = performance.now();
-    if (now - this.#notedAt < interval) return;
-    this.#notedAt = now;
-    const text = JSON.stringify(stats);
-    if (text !== this.#notedText) writeStats(spool, stats);
-    this.#notedText = text;
-    if (backlog.highest <= this.#notedFloor) return;
-    raiseFloor(spool, backlog.highest);
-    this.#notedFloor = backlog.highest;
-  }
-
-  /** Counters are no accounts: a full disk must not stop the work for their sake. */
-  #tryToNote(interval = NOTE_INTERVAL_MS): void {
-    try {
-      this.#note(interval);
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error;
     }
   }
 
@@ -304,7 +279,7 @@ export class Worker {
       summary.outage = stats.outages.spool.message;
       this.#stopping = true;
     }
-    this.#tryToNote();
+    this.#notebook.tryToNote();
     await new Promise((done) => setTimeout(done, backoff(this.#faults)));
     this.#faults += 1;
   }

@@ -28,7 +28,7 @@ Exit codes: 0 printed, 1 not possible, 2 usage, or a path that can't be written 
 
 Examples:
   queue-maint schedule
-  (crontab -l 2>/dev/null; queue-maint schedule --cron) | crontab -
+  queue-maint schedule --cron # its first lines say how to install it
   queue-maint schedule --systemd | sh
 `,
   run(args) {
