@@ -106,8 +106,8 @@ async function beWorker({ config, spool, once, foreground, supervised }: Here): 
     throw error;
   });
   if (!once) return EXIT.ok;
-  // Another has just taken the lock, and --once promises more than that someone is at it.
-  if (!summary) return drainOrWork({ config, spool, once, foreground, supervised });
+  // Another has just taken the lock, and to its user --once promises more than that someone is at it.
+  if (!summary) return supervised ? drainOrWork({ config, spool, once, foreground, supervised }) : EXIT.ok;
   say(`applied ${summary.applied}, duplicates ${summary.duplicates}, failed ${summary.failed}`);
   if (summary.outage)
     throw new QueueError('DATABASE', summary.outage, { hint: 'Nothing is lost; try again later.' });
