@@ -182,6 +182,8 @@ _queue_check_spool() {
 _queue_make_directories() (
   command mkdir -p -- "${_queue_dir%/*}"
   command mkdir -m 700 -- "$_queue_dir"
+  # One that is refused gets nothing made in it.
+  [[ -O $_queue_dir && ! -L $_queue_dir ]] || return
   cd -- "$_queue_dir" && command mkdir -m 700 pending processing completed failed values .tmp
 ) >/dev/null 2>&1
 

@@ -365,6 +365,7 @@ test('a part of the spool that is not as it must be is refused, with a message t
       ['queue_db_write with a value', 'values', 'a symlink'],
       ['queue_db_write', '.tmp', 'a symlink'],
       ['auto-checkpoint', 'hooks', 'a symlink'],
+      ['the small functions', '', 'a symlink'],
     ] as const;
     const chosen = [...known, ...(FULL ? all : random.sample(all, 35))];
     for (const [name, part, what] of chosen) {
