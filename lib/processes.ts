@@ -1,4 +1,6 @@
-/** Whether another process runs. */
+/** Other processes: whether one runs, and what it has open. */
+import { readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { codeOf } from './errors.ts';
 
 /** True of someone else's, too, and of a zombie; the pid may have been given to another process since. */
@@ -8,5 +10,23 @@ export function isRunning(pid: number): boolean {
     return true;
   } catch (error) {
     return codeOf(error) === 'EPERM';
+  }
+}
+
+/** The paths a process has open (Linux, one's own processes); undefined where the system does not tell. */
+export function openFiles(pid: number): Set<string> | undefined {
+  try {
+    const directory = `/proc/${pid}/fd`;
+    return new Set(readdirSync(directory).map((fd) => linkTarget(join(directory, fd))));
+  } catch {
+    return undefined;
+  }
+}
+
+function linkTarget(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
   }
 }

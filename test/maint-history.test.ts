@@ -3,10 +3,14 @@
  * writes, backups, restores and replays, against sets of what a database would hold.
  */
 import assert from 'node:assert/strict';
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isPart, type LineKey, type Note } from '../lib/maintenance/backups/history.ts';
+import { addNote, isPart, type LineKey, type Note, readNotes } from '../lib/maintenance/backups/history.ts';
 import type { Position } from '../lib/spool/journal-read.ts';
+import { ensureSpool, spoolAt } from '../lib/spool/layout.ts';
+import { project } from './support/project.ts';
 
 type Step =
   | { kind: 'write'; count: number }
@@ -149,4 +153,25 @@ test('after any history the notes tell what the database has', () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+test('a restore that was killed before it was confirmed counts, after later ones too', (t) => {
+  const { dir } = project(t);
+  const db = join(dir, 'x.db');
+  const spool = spoolAt(join(dir, 'spool'));
+  ensureSpool(spool);
+  writeFileSync(db, 'the first');
+  const begin = (n: number): string => {
+    const temporary = `${db}.restore-${n}`;
+    writeFileSync(temporary, `restored by ${n}`);
+    const common = { kind: 'restore', at: '', except: [], seen: 0, seenByBackup: 0 } as const;
+    addNote(spool, db, { ...common, from: at(n), until: at(n), end: at(n), temporary });
+    return temporary;
+  };
+  const counting = (): number[] => readNotes(spool, db).map(({ from }) => from.offset);
+  renameSync(begin(1), db);
+  begin(2);
+  assert.deepEqual(counting(), [1]);
+  renameSync(begin(3), db);
+  assert.deepEqual(counting(), [1, 3]);
 });

@@ -16,15 +16,14 @@ import {
   fsyncSync,
   lstatSync,
   openSync,
-  readdirSync,
   readFileSync,
-  readlinkSync,
   renameSync,
   type Stats,
   utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { openFiles } from '../processes.ts';
 import { beginJournal, journalFiles, journalNumber } from '../spool/journal.ts';
 import { FILE_MODE, type Spool } from '../spool/layout.ts';
 import { fsyncDirectory, unlinkIfThere, writeAll } from '../spool/publish.ts';
@@ -97,24 +96,6 @@ function isInUse(spool: Spool, name: string, isNewest: boolean): boolean {
   const open = openFiles(worker.pid);
   if (open) return isNewest || open.has(join(spool.completed, name));
   return journalFiles(spool).slice(-2).includes(name);
-}
-
-/** What a process has open (Linux); undefined where the system does not tell. */
-function openFiles(pid: number): Set<string> | undefined {
-  try {
-    const directory = `/proc/${pid}/fd`;
-    return new Set(readdirSync(directory).map((fd) => linkTarget(join(directory, fd))));
-  } catch {
-    return undefined;
-  }
-}
-
-function linkTarget(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
 }
 
 function compress(spool: Spool, name: string, isNewest: boolean, result: ArchiveResult): void {

@@ -43,7 +43,7 @@ const SCHEMA_LINE = /^-- schema: ([\w-]+)$/;
 const MIGRATION_LINE = /^-- migration ([1-9]\d{0,8}): (\S.*)$/;
 const ALMOST = /^\s*--+\s*(schema\s*:|migration\s*[\d:#])/i;
 /** What says that the system could not read a file just now; other codes speak of the file. */
-const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'EAGAIN', 'ESTALE']);
+const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC', 'EIO', 'EAGAIN', 'ESTALE']);
 
 /**
  * Which file it is that stands there, changed whenever it is replaced or written to; undefined when there is none.

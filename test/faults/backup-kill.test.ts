@@ -6,36 +6,23 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { backup, beside, contentOf, maint, shelf, WRITE, withTables } from '../support/backups.ts';
-import { FULL, faultRun, type Random } from '../support/faults.ts';
+import { faultRun } from '../support/faults.ts';
 import { DIST, type Project, project, projectWithin } from '../support/project.ts';
 import { noStrace, once, putEntry } from '../support/queue.ts';
 import {
   CHANGING,
   describe,
-  type Fault,
   inLanes,
-  type Point,
+  killAt,
   pointsOf,
+  pointsToTry,
   SYNCING,
-  someOf,
   strike,
 } from '../support/sweep.ts';
 
 const MAINT = [process.execPath, join(DIST, 'queue-maint')];
 const CALLS = [...CHANGING, ...SYNCING];
 const POINTS = 14;
-
-const killAt = ({ call, when }: Point): Fault => ({ kind: 'signal=SIGKILL', call, when: String(when) });
-
-function choose(random: Random, points: readonly Point[]): Point[] {
-  return FULL
-    ? [...points]
-    : someOf(
-        random,
-        points.filter((point) => point.changes),
-        POINTS,
-      );
-}
 
 async function apply(self: Project, ...texts: string[]): Promise<void> {
   for (const t of texts) putEntry(self, WRITE, { params: { t } });
@@ -62,7 +49,7 @@ test('a backup is killed at each call', { skip: noStrace() }, (t) =>
     const outer = project(t);
     const model = await prepare(outer, 'model');
     const command = [...MAINT, 'backup', '--keep', '2'];
-    const points = choose(random, await pointsOf(model.self, CALLS, command));
+    const points = pointsToTry(random, await pointsOf(model.self, CALLS, command), POINTS);
     await inLanes(points, async (point, index) => {
       const context = describe(killAt(point));
       const { self, file } = await prepare(outer, `backup-${index}`);
@@ -89,7 +76,7 @@ test('a restore is killed at each call', { skip: noStrace() }, (t) =>
     const outer = project(t);
     const model = await prepare(outer, 'model');
     const commandFor = (file: string): string[] => [...MAINT, 'restore', file, '--no-journal', '--yes'];
-    const points = choose(random, await pointsOf(model.self, CALLS, commandFor(model.file)));
+    const points = pointsToTry(random, await pointsOf(model.self, CALLS, commandFor(model.file)), POINTS);
     await inLanes(points, async (point, index) => {
       const context = describe(killAt(point));
       const { self, file } = await prepare(outer, `restore-${index}`);

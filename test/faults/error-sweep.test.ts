@@ -48,6 +48,8 @@ const ERRORS: Readonly<Record<string, readonly string[]>> = {
   fcntl: ['EIO'],
   inotify_add_watch: ['ENOSPC'],
 };
+/** Entries, their values, and the migrations that one names. */
+const READ_FOR_AN_ENTRY = /\/((pending|values)\/\d|schema\.sql)/;
 const CALLS = Object.keys(ERRORS);
 /** Not for good: Node's threads wake each other with these, and it aborts when it can't ask for stdio's flags. */
 const NODES_OWN = new Set(['read', 'write', 'fcntl']);
@@ -76,7 +78,7 @@ function fits({ call, line }: Point, error: string): boolean {
   if (call !== 'openat') return true;
   const creates = line.includes('O_CREAT');
   if (error === 'ENOSPC') return creates;
-  return error !== 'EACCES' || creates || !/\/(pending|values)\/\d/.test(line);
+  return error !== 'EACCES' || creates || !READ_FOR_AN_ENTRY.test(line);
 }
 
 /** It may give up, and say so, but in no other way. Node aborts where its own threads can't wake each other. */
@@ -88,7 +90,7 @@ function assertOrderly({ code, signal, stdout, stderr, struck }: Struck, context
 }
 
 function isRefusedToRead(line: string): boolean {
-  return line.includes('EACCES') && /\/(pending|values)\/\d/.test(line) && !line.includes('O_CREAT');
+  return line.includes('EACCES') && READ_FOR_AN_ENTRY.test(line) && !line.includes('O_CREAT');
 }
 
 for (const [suffix, times, sample] of [

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { type Batch, batchWithin, finish, settleAccount } from '../support/batch-of-all-kinds.ts';
-import { compare, type FaultRun, FULL, faultRun, type Random } from '../support/faults.ts';
+import { compare, type FaultRun, FULL, faultRun } from '../support/faults.ts';
 import { fakeWorker } from '../support/producer.ts';
 import { PRODUCER_NAMES, PRODUCERS } from '../support/producers.ts';
 import {
@@ -29,26 +29,17 @@ import { entryText, letter, logged, logs, noStrace, put, withLog } from '../supp
 import {
   CHANGING,
   describe,
-  type Fault,
   inLanes,
+  killAt,
   type Point,
   pointsOf,
+  pointsToTry,
   SYNCING,
-  someOf,
   strike,
 } from '../support/sweep.ts';
 
 const WORKER = [process.execPath, join(DIST, 'queue-worker'), 'run', '--once'];
 const CALLS = [...CHANGING, ...SYNCING, ...(FULL ? ['read', 'pread64'] : [])];
-
-/** All of them, or in the bounded form `count` of those that change something. */
-function choose(random: Random, points: readonly Point[], count: number): Point[] {
-  if (FULL) return [...points];
-  const changing = points.filter((point) => point.changes);
-  return someOf(random, changing, count);
-}
-
-const killAt = ({ call, when }: Point): Fault => ({ kind: 'signal=SIGKILL', call, when: String(when) });
 
 /** Runs the batch with a kill at each of the points; `prepare` is what happens to it before. */
 async function sweep(
@@ -79,7 +70,7 @@ test('a worker is killed at each call of a run', { skip: noStrace() }, (t) =>
     const points = await pointsOf(model.self, CALLS, WORKER);
     await finish(model, 'the model');
     settleAccount(model, 'the model');
-    await sweep(outer, 'run', choose(random, points, 50), count);
+    await sweep(outer, 'run', pointsToTry(random, points, 50), count);
   }),
 );
 
@@ -102,7 +93,7 @@ test('a worker is killed at each call of the recovery from a kill', { skip: noSt
       const model = batchWithin(outer, `model-${label}`);
       await kill(model);
       const recovery = await pointsOf(model.self, CALLS, WORKER);
-      await sweep(outer, `recovery-${label}`, choose(random, recovery, 8), count, kill);
+      await sweep(outer, `recovery-${label}`, pointsToTry(random, recovery, 8), count, kill);
     }
   }),
 );
@@ -158,7 +149,7 @@ for (const name of PRODUCER_NAMES) {
       assert.ok(points.length >= 2, 'the trace shows the write');
       // One spool for all: each has to do with what the killed ones before it left.
       const written: { text: string; isSure: boolean }[] = [];
-      for (const point of choose(random, points, 50)) {
+      for (const point of pointsToTry(random, points, 50)) {
         fakeWorker(self);
         const text = describe(killAt(point)).replaceAll(' ', '-');
         const { struck, stdout } = await strike(self, killAt(point), command(text));
@@ -202,7 +193,7 @@ for (const name of [
           return self;
         };
         const points = await pointsOf(place('model'), CALLS, command('model'));
-        await inLanes(choose(random, points, 12), async (point, index) => {
+        await inLanes(pointsToTry(random, points, 12), async (point, index) => {
           const context = `${describe(killAt(point))}, in the model ${point.line}`;
           const self = place(String(index));
           const { struck, stdout } = await strike(self, killAt(point), command('first'));

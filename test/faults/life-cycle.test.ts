@@ -145,7 +145,7 @@ test('ten producers at once on a dead queue start one worker, and all entries ar
         const pid = workerPid(self);
         // In the last round nobody would come to remove what a killed one had just applied.
         if (random.next() < 0.5 || pid === undefined || round === rounds - 1) {
-          await waitFor('the worker to leave', () => !existsSync(join(self.spool, 'worker.pid')));
+          await waitFor('the worker to leave', () => workersBelow(self.dir).length === 0);
           continue;
         }
         killed.add(pid);

@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Random } from './faults.ts';
+import { FULL, type Random } from './faults.ts';
 import type { Project, Result, RunOptions } from './project.ts';
 
 /** Calls that change what others see of files. A SIGKILL between two of them is a SIGKILL at the second. */
@@ -81,6 +81,19 @@ export function someOf(random: Random, points: readonly Point[], count: number):
   const chosen = new Set([...firsts, ...random.sample(others, count - firsts.length)]);
   return points.filter((point) => chosen.has(point));
 }
+
+/** All of them, or in the bounded form `count` of those that change something: at others a death leaves the same state. */
+export function pointsToTry(random: Random, points: readonly Point[], count: number): Point[] {
+  if (FULL) return [...points];
+  const changing = points.filter((point) => point.changes);
+  return someOf(random, changing, count);
+}
+
+export const killAt = ({ call, when }: Point): Fault => ({
+  kind: 'signal=SIGKILL',
+  call,
+  when: String(when),
+});
 
 /** The call and the file, without what differs from file to file: numbers in its name. */
 function kindOf({ call, line }: Point): string {

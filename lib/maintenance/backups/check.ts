@@ -5,6 +5,7 @@ import { codeOf, messageOf } from '../../errors.ts';
 import { SinkOutage } from '../../sink/outage.ts';
 import { LEDGER } from '../../sink/plan.ts';
 import { removeLitter } from '../../spool/publish.ts';
+import { INTEGRITY_CHECK, problemsIn } from '../database/integrity.ts';
 import { runSql } from '../database/sql-thread.ts';
 import { countOf } from '../text.ts';
 import { checkSpace, checksumOf, UNPACKED_RATIO, unpack } from './files.ts';
@@ -18,8 +19,6 @@ export interface Verification {
   /** What does not keep it from being restored: rows whose parents are missing, no label. */
   readonly warnings: readonly string[];
 }
-
-const MOST_PROBLEMS = 100;
 
 /** Verifies a backup, compressed or not, and notes the result on its label. */
 export async function verifyBackup(path: string): Promise<Verification> {
@@ -88,7 +87,7 @@ async function lookInside(path: string, size: number): Promise<Findings> {
 }
 
 const CHECKS = [
-  `PRAGMA integrity_check(${MOST_PROBLEMS})`,
+  INTEGRITY_CHECK,
   'SELECT "table", count(*) AS rows FROM pragma_foreign_key_check GROUP BY "table" ORDER BY "table"',
   `SELECT name FROM sqlite_schema WHERE name = '${LEDGER}' AND type = 'table'`,
 ];
@@ -98,7 +97,7 @@ export async function checkContent(path: string): Promise<Findings> {
   try {
     const [checked = [], parentless = [], ledger = []] = await runSql(path, CHECKS, { readonly: true });
     return {
-      problems: checked.map((row) => String(Object.values(row)[0])).filter((problem) => problem !== 'ok'),
+      problems: problemsIn(checked),
       warnings: parentless.map(
         ({ table, rows }) =>
           `${countOf(Number(rows), 'row')} of ${table} without the parent that a foreign key names`,

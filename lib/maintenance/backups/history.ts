@@ -84,16 +84,10 @@ export function isPart(line: LineKey, notes: readonly Note[]): boolean {
 
 /** The notes about this database that count, oldest first. */
 export function readNotes(spool: Spool, database: string): Note[] {
-  const lines = linesOf(pathOf(spool)).map(parseLine);
-  const done = new Set(lines.map((line) => line.done));
-  const cancelled = new Set(lines.map((line) => line.cancelled));
-  const counts = ({ temporary, inode }: NoteLine): boolean => {
-    if (temporary === undefined || done.has(temporary)) return true;
-    return !cancelled.has(temporary) && inode === inodeOf(database);
-  };
-  const name = nameOf(spool, database);
-  return lines.flatMap((line) => {
-    if (!('kind' in line) || line.database !== name || !counts(line)) return [];
+  const { own, isUndecided, isCancelled } = readLines(spool, database);
+  const inode = inodeOf(database);
+  return own.flatMap((line) => {
+    if (isUndecided(line) ? line.inode !== inode : isCancelled(line)) return [];
     const [from, until, end] = [line.from, line.until, line.end].map(parsePosition);
     return from && until && end ? [{ ...line, from, until, end }] : [];
   });
@@ -101,10 +95,20 @@ export function readNotes(spool: Spool, database: string): Note[] {
 
 /** Writes a note and syncs it to disk. The queue must be held: notes are of one writer. */
 export function addNote(spool: Spool, database: string, note: Note): void {
+  confirmLast(spool, database);
   const { from, until, end, temporary } = note;
   const positions = { from: formatPosition(from), until: formatPosition(until), end: formatPosition(end) };
   const inode = temporary === undefined ? undefined : inodeOf(temporary);
   append(spool, { ...note, ...positions, database: nameOf(spool, database), inode });
+}
+
+/** A restore that was killed after its exchange counts by the inode, which the database is about to change. */
+function confirmLast(spool: Spool, database: string): void {
+  const { own, isUndecided } = readLines(spool, database);
+  const inode = inodeOf(database);
+  for (const line of own) {
+    if (isUndecided(line) && line.inode === inode) confirmNote(spool, line.temporary as string);
+  }
 }
 
 /** The exchange with this file has happened. */
@@ -115,6 +119,22 @@ export function confirmNote(spool: Spool, temporary: string): void {
 /** It does not happen: call this before the file is removed. */
 export function cancelNote(spool: Spool, temporary: string): void {
   if (existsSync(pathOf(spool))) append(spool, { cancelled: temporary });
+}
+
+/** The notes about a database as they stand in the file, and what is settled of them. */
+function readLines(spool: Spool, database: string) {
+  const lines = linesOf(pathOf(spool)).map(parseLine);
+  const done = new Set(lines.map((line) => line.done));
+  const cancelled = new Set(lines.map((line) => line.cancelled));
+  const name = nameOf(spool, database);
+  const isCancelled = ({ temporary }: NoteLine): boolean =>
+    temporary !== undefined && !done.has(temporary) && cancelled.has(temporary);
+  return {
+    own: lines.filter((line) => 'kind' in line && line.database === name) as NoteLine[],
+    isCancelled,
+    isUndecided: (line: NoteLine): boolean =>
+      line.temporary !== undefined && !done.has(line.temporary) && !isCancelled(line),
+  };
 }
 
 function nameOf(spool: Spool, database: string): string {

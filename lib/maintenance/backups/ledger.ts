@@ -14,6 +14,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../../config.ts';
 import type { Db } from '../../sink/driver.ts';
+import { Ledger } from '../../sink/ledger.ts';
 import { LEDGER, PRUNED } from '../../sink/plan.ts';
 import { type Entry, parseEntryText } from '../../spool/entry.ts';
 import { spoolIdentity } from '../../spool/identity.ts';
@@ -29,9 +30,9 @@ import {
   readJournal,
 } from '../../spool/journal-read.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
-import { realPathOf, withDatabase } from '../database/open.ts';
+import { withDatabase } from '../database/open.ts';
 import { isPart, type Note, readNotes } from './history.ts';
-import { targetOf } from './target.ts';
+import { entriesFor } from './target.ts';
 
 /** Rows deleted in one transaction: a few milliseconds of other writers' time. */
 const ROWS_AT_ONCE = 1000;
@@ -58,9 +59,10 @@ export interface PruneLedgerReport {
 /** @throws SinkOutage when the database can't be used; QueueError NOT_FOUND for a gap in the journal. */
 export function pruneLedger(options: PruneLedgerOptions): PruneLedgerReport {
   const { config, spool, database, days, dryRun } = options;
-  const pruned = prunedUntil(database, spool) ?? JOURNAL_START;
   // Of files that were removed nothing can be replayed: their rows stay, and what is there is gone through.
-  let reached = checkSpool(spool) ? later(pruned, journalStart(spool)) : pruned;
+  let reached = checkSpool(spool)
+    ? later(prunedUntil(database, spool) ?? JOURNAL_START, journalStart(spool))
+    : JOURNAL_START;
   let rows = 0;
   let stoppedAt: string | undefined;
   const report = (): PruneLedgerReport => ({ rows, position: formatPosition(reached), stoppedAt });
@@ -68,10 +70,10 @@ export function pruneLedger(options: PruneLedgerOptions): PruneLedgerReport {
   return withDatabase(database, { readonly: dryRun, busyTimeout: config.busyTimeout }, (db) => {
     if (!hasTable(db, LEDGER)) return report();
     const limit = Date.now() - days * DAY_MS;
-    const notes = readNotes(spool, database);
+    const setting = { spool, notes: readNotes(spool, database), isOurs: entriesFor(database, config) };
     let lines: PlacedLine[] = [];
     const flush = (): void => {
-      const { keys, end, missing } = settled(db, lines, { config, spool, database, notes });
+      const { keys, end, missing } = settled(db, lines, setting);
       reached = end ?? reached;
       stoppedAt = missing;
       rows += dryRun ? keys.length : deleteRows(db, keys, spoolIdentity(spool), reached);
@@ -97,25 +99,25 @@ interface Settled {
   readonly missing: string | undefined;
 }
 
-type Setting = Pick<PruneLedgerOptions, 'config' | 'spool' | 'database'> & {
+interface Setting {
+  readonly spool: Spool;
   readonly notes: readonly Note[];
-};
+  readonly isOurs: (entry: Entry) => boolean;
+}
 
-function settled(db: Db, lines: readonly PlacedLine[], { config, spool, database, notes }: Setting): Settled {
-  const all = JSON.stringify(lines.map(({ key }) => key));
-  const known = new Set(
-    db.prepare(`SELECT id FROM main.${LEDGER} WHERE id IN (SELECT value FROM json_each(?))`).pluck().all(all),
-  );
+function settled(db: Db, lines: readonly PlacedLine[], { spool, notes, isOurs }: Setting): Settled {
+  const known = new Ledger(db).find(lines.map(({ key }) => key));
   const keys: string[] = [];
   let end: Position | undefined;
   for (const line of lines) {
     const { name, key, start } = line;
     const entry = entryOf(line);
-    const isOurs = entry !== undefined && targetOf(entry, config) === realPathOf(database);
-    if (isOurs && !known.has(key) && isPart({ start, name, operation: entry.operation }, notes))
-      return { keys, end, missing: name };
-    // A crash between COMMIT and unlink has left it there, and only its row keeps it from being applied again.
-    if (isOurs && known.has(key) && !existsSync(join(spool.pending, name))) keys.push(key);
+    if (entry && isOurs(entry)) {
+      if (!known.has(key) && isPart({ start, name, operation: entry.operation }, notes))
+        return { keys, end, missing: name };
+      // A crash between COMMIT and unlink has left it there, and only its row keeps it from being applied again.
+      if (known.has(key) && !existsSync(join(spool.pending, name))) keys.push(key);
+    }
     end = line.end;
   }
   return { keys, end, missing: undefined };

@@ -6,9 +6,9 @@
  */
 import type { Config } from '../../config.ts';
 import { messageOf, QueueError } from '../../errors.ts';
-import { LEDGER } from '../../sink/plan.ts';
+import { Ledger } from '../../sink/ledger.ts';
 import { openSink, type Sink } from '../../sink/sink.ts';
-import { type EntryError, parseEntryText } from '../../spool/entry.ts';
+import { type Entry, type EntryError, parseEntryText } from '../../spool/entry.ts';
 import {
   formatPosition,
   journalEnd,
@@ -21,12 +21,12 @@ import {
 import { checkSpool, type Spool } from '../../spool/layout.ts';
 import { applyItems } from '../../worker/apply.ts';
 import type { Item } from '../../worker/intake.ts';
-import { realPathOf, withDatabase } from '../database/open.ts';
+import { withDatabase } from '../database/open.ts';
 import { withQueueHeld } from '../hold.ts';
 import { addNote, isPart, type Note, readNotes } from './history.ts';
 import { prunedUntil } from './ledger.ts';
 import { findPlace, type Until } from './place.ts';
-import { targetOf } from './target.ts';
+import { entriesFor } from './target.ts';
 
 export interface ReplayOptions {
   readonly spool: Spool;
@@ -84,6 +84,7 @@ export function replay(options: ReplayOptions): ReplayReport {
     const start = later(from, prunedUntil(file, spool) ?? from);
     let chunk: PastItem[] = [];
     let characters = 0;
+    const isOurs = entriesFor(options.database, config);
     const flush = (): void => {
       if (options.dryRun) plan(sink, chunk, report);
       else
@@ -96,7 +97,7 @@ export function replay(options: ReplayOptions): ReplayReport {
     for (const line of readJournal(spool, start, until)) {
       let item: PastItem | undefined;
       try {
-        item = itemOf(options, line);
+        item = itemOf(options, isOurs, line);
       } catch (error) {
         report.failed.push({ name: line.name, operation: '', error: damageOf(error, line) });
         continue;
@@ -213,27 +214,23 @@ function damageOf(error: unknown, { start }: PlacedLine): EntryError {
  * @throws QueueError BAD_ENTRY for one that holds no entry: two writers in one line, a disk's decay.
  */
 function itemOf(
-  options: ReplayOptions,
+  { database, notes, except, only }: ReplayOptions,
+  isOurs: (entry: Entry) => boolean,
   { text, name, key, appliedAt, start }: PlacedLine,
 ): PastItem | undefined {
-  const { config, database, notes, except, only } = options;
   if (except.includes(name)) return undefined;
   const entry = parseEntryText(text, name);
   if (only !== undefined && entry.operation !== only) return undefined;
-  const target = targetOf(entry, config);
-  if (target !== realPathOf(database)) return undefined;
-  if (!isPart({ start, name, operation: entry.operation }, notes)) return undefined;
-  return { name, entry, text, values: [], key, target, appliedAt };
+  if (!isOurs(entry) || !isPart({ start, name, operation: entry.operation }, notes)) return undefined;
+  return { name, entry, text, values: [], key, target: database, appliedAt };
 }
 
 /** Lines from `from` on whose entries this file has already: the first ones, if any. */
 export function appliedAhead(file: string, spool: Spool, from: Position, until: Position): PlacedLine[] {
   const lines: PlacedLine[] = [];
   for (const line of readJournal(spool, from, until)) if (lines.push(line) >= CHUNK) break;
-  const keys = JSON.stringify(lines.map(({ key }) => key));
   return withDatabase(file, { readonly: true }, (db) => {
-    const sql = `SELECT id FROM main.${LEDGER} WHERE id IN (SELECT value FROM json_each(?))`;
-    const known = new Set(db.prepare(sql).pluck().all(keys));
+    const known = new Ledger(db).find(lines.map(({ key }) => key));
     return lines.filter(({ key }) => known.has(key));
   });
 }

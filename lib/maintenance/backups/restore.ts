@@ -6,7 +6,7 @@
  * killed restore is removed by the next. The queue is held from the first look at the journal to the exchange, so that
  * nothing is applied to a database that is about to go; hooks go on spooling, and the worker applies that afterwards.
  */
-import { chmodSync, existsSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Config } from '../../config.ts';
 import { messageOf, QueueError } from '../../errors.ts';
@@ -15,6 +15,7 @@ import { spoolIdentity } from '../../spool/identity.ts';
 import { comparePositions, formatPosition, journalEnd, type Position } from '../../spool/journal-read.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
 import { fsyncDirectory, removeLitter } from '../../spool/publish.ts';
+import { realPathOf } from '../database/open.ts';
 import { listing } from '../depths.ts';
 import { withQueueHeld } from '../hold.ts';
 import { checkContent, verifyBackup } from './check.ts';
@@ -68,7 +69,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
   const { problems, warnings } = await verifyBackup(options.file);
   if (problems.length > 0) throw unsound(options.file, problems);
   const label = readLabel(options.file);
-  const path = options.to === undefined ? real(database) : resolve(options.to);
+  const path = options.to === undefined ? realPathOf(database) : resolve(options.to);
   if (options.to !== undefined && existsSync(path))
     throw new QueueError('USAGE', `${path} is there already`, { hint: 'Name a new file with --to.' });
   const work = (): Promise<RestoreReport> => build({ ...options, onProgress }, path, label, warnings);
@@ -185,7 +186,7 @@ function takeIn(options: Building, temporary: string, plan: Plan, end: Position)
       'DATABASE',
       `${first.name} was written meanwhile, and fails now: ${first.error.message}`,
     );
-  enterWal(temporary);
+  // The worker's code has left it in WAL mode.
   return end;
 }
 
@@ -215,10 +216,6 @@ function place(temporary: string, path: string): null {
   renameSync(temporary, path);
   fsyncDirectory(dirname(path));
   return null;
-}
-
-function real(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path;
 }
 
 function freeName(path: string): string {

@@ -5,7 +5,7 @@
  * the same name and .json: when and of what it was made, its checksum, where the journal stood, when it was verified.
  * The label is made first, O_EXCL, and is the claim to the name; one whose backup never came is litter.
  */
-import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { codeOf, QueueError } from '../../errors.ts';
 import { FILE_MODE } from '../../spool/layout.ts';
@@ -91,11 +91,10 @@ export function stampOf(time: Date): string {
 }
 
 /**
- * Claims a free name: `time`, or a second or more later when that one is taken.
+ * Claims a free name in a directory that is there: `time`, or a second or more later when that one is taken.
  * @returns the path of the backup to come; its label is there, and empty.
  */
 export function claimPath(directory: string, name: string, time: Date, suffix: '.db' | '.db.gz'): string {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (let at = time.getTime(); ; at += 1000) {
     const path = join(directory, `queue_backup_${name}_${stampOf(new Date(at))}${suffix}`);
     try {

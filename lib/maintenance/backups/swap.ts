@@ -6,18 +6,10 @@
  * rename is done. It stays under another name, a hard link made before, so at no time is there no database. Whoever waited
  * for the lock meanwhile is told by SQLite that the file was moved, and has written nothing.
  */
-import {
-  constants,
-  copyFileSync,
-  existsSync,
-  linkSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  statSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { constants, copyFileSync, existsSync, linkSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { codeOf, messageOf, QueueError } from '../../errors.ts';
+import { openFiles } from '../../processes.ts';
 import { type Db, loadDriver } from '../../sink/driver.ts';
 import { fsyncDirectory, unlinkIfThere } from '../../spool/publish.ts';
 import { syncFile } from './files.ts';
@@ -100,7 +92,7 @@ function inUse(database: string, who: string): QueueError {
 
 /** Other processes that have the file open, where the system tells (Linux, and only one's own processes). */
 function usersOf(database: string): number[] {
-  return pids().filter((pid) => pid !== process.pid && filesOf(pid).includes(database));
+  return pids().filter((pid) => pid !== process.pid && openFiles(pid)?.has(database));
 }
 
 function pids(): number[] {
@@ -109,23 +101,6 @@ function pids(): number[] {
         .filter((name) => /^\d+$/.test(name))
         .map(Number)
     : [];
-}
-
-function filesOf(pid: number): string[] {
-  const directory = `/proc/${pid}/fd`;
-  try {
-    return readdirSync(directory).map((fd) => linkTarget(join(directory, fd)));
-  } catch {
-    return [];
-  }
-}
-
-function linkTarget(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
 }
 
 /** A second name for the file; a copy where the file system knows none. */

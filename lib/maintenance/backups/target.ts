@@ -1,9 +1,21 @@
-/** Which database a line of the journal is about. */
+/** Which lines of the journal are about a database. */
 import { type Config, databasePath } from '../../config.ts';
 import type { Entry } from '../../spool/entry.ts';
 import { realPathOf } from '../database/open.ts';
 
-/** The database an entry is for, without symlinks on the way: people name one in several ways. */
-export function targetOf(entry: Entry, { database, projectRoot }: Config): string {
-  return realPathOf(entry.db === undefined ? database : databasePath(entry.db, projectRoot));
+/**
+ * Tells of entries whether they are for this database. Paths are compared without symlinks, for people name one in
+ * several ways; each is looked at once, since a journal has many lines and few databases.
+ */
+export function entriesFor(database: string, config: Config): (entry: Entry) => boolean {
+  const own = realPathOf(database);
+  const answers = new Map<string, boolean>();
+  return ({ db }) => {
+    const path = db === undefined ? config.database : databasePath(db, config.projectRoot);
+    const known = answers.get(path);
+    if (known !== undefined) return known;
+    const answer = realPathOf(path) === own;
+    answers.set(path, answer);
+    return answer;
+  };
 }

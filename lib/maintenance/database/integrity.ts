@@ -1,8 +1,9 @@
 /** Whether a database is sound: SQLite's own checks. */
-import { runSql } from './sql-thread.ts';
+import { type Row, runSql } from './sql-thread.ts';
 
 /** At most so many problems are looked for. */
 const MOST = 100;
+export const INTEGRITY_CHECK = `PRAGMA integrity_check(${MOST})`;
 const ORPHANS = `SELECT "table", rowid, parent FROM pragma_foreign_key_check LIMIT ${MOST}`;
 
 export interface IntegrityOptions {
@@ -22,13 +23,18 @@ export async function checkIntegrity(
   path: string,
   { quick = false, foreignKeys = false, busyTimeout = 5000 }: IntegrityOptions = {},
 ): Promise<string[]> {
-  const pragma = `PRAGMA ${quick ? 'quick_check' : 'integrity_check'}(${MOST})`;
+  const pragma = quick ? `PRAGMA quick_check(${MOST})` : INTEGRITY_CHECK;
   const statements = foreignKeys ? [pragma, ORPHANS] : [pragma];
   const [checked = [], orphans = []] = await runSql(path, statements, { readonly: true, busyTimeout });
   return [
-    ...checked.map((row) => String(Object.values(row)[0])).filter((problem) => problem !== 'ok'),
+    ...problemsIn(checked),
     ...orphans.map(
       ({ table, rowid, parent }) => `row ${rowid ?? '?'} of ${table} has no parent in ${parent}`,
     ),
   ];
+}
+
+/** What the rows of such a check complain of. */
+export function problemsIn(rows: readonly Row[]): string[] {
+  return rows.map((row) => String(Object.values(row)[0])).filter((problem) => problem !== 'ok');
 }

@@ -1,8 +1,10 @@
 /** The health checks of the database file: sound, not too large, not full of free pages. */
+
 import { codeOf, messageOf } from '../../errors.ts';
 import { readStats } from '../../spool/stats.ts';
-import { checkIntegrity } from '../database/integrity.ts';
+import { checkIntegrity, problemsIn } from '../database/integrity.ts';
 import { numberOf } from '../database/pages.ts';
+import type { Row } from '../database/sql-thread.ts';
 import { formatBytes } from '../text.ts';
 import { type Answer, bad, type Check, type Context, measured, ok, skipped } from './check.ts';
 import { accessTo, countPages, type PageCounts, withQuiet } from './quiet-database.ts';
@@ -47,7 +49,9 @@ export async function checkSoundness(context: Context): Promise<Answer> {
   try {
     const problems =
       size <= QUICK_BYTES
-        ? withQuiet(database, access, (db) => problemsOf(db.pragma(`${pragmaOf(full)}(${PROBLEMS})`)))
+        ? withQuiet(database, access, (db) =>
+            problemsIn(db.pragma(`${pragmaOf(full)}(${PROBLEMS})`) as Row[]),
+          )
         : await checkIntegrity(path, { quick: !full });
     if (problems.length === 0) return ok(`sound (${pragmaOf(full)})`);
     const [first = ''] = problems;
@@ -59,10 +63,6 @@ export async function checkSoundness(context: Context): Promise<Answer> {
 
 function pragmaOf(full: boolean): string {
   return full ? 'integrity_check' : 'quick_check';
-}
-
-function problemsOf(rows: unknown): string[] {
-  return (rows as object[]).map((row) => String(Object.values(row)[0])).filter((text) => text !== 'ok');
 }
 
 function missing(path: string, wasThere: boolean): Answer {

@@ -45,7 +45,7 @@ export declare function labelPath(backup: string): string;
 /** The time in a file's name, UTC: 20260131_180000. */
 export declare function stampOf(time: Date): string;
 /**
- * Claims a free name: `time`, or a second or more later when that one is taken.
+ * Claims a free name in a directory that is there: `time`, or a second or more later when that one is taken.
  * @returns the path of the backup to come; its label is there, and empty.
  */
 export declare function claimPath(directory: string, name: string, time: Date, suffix: '.db' | '.db.gz'): string;

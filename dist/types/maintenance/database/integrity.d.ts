@@ -1,3 +1,6 @@
+/** Whether a database is sound: SQLite's own checks. */
+import { type Row } from './sql-thread.js';
+export declare const INTEGRITY_CHECK = "PRAGMA integrity_check(100)";
 export interface IntegrityOptions {
     /** Leaves out whether indexes hold what tables hold. */
     readonly quick?: boolean;
@@ -11,3 +14,5 @@ export interface IntegrityOptions {
  * @throws SinkOutage when it can't be opened, is no database, or is locked.
  */
 export declare function checkIntegrity(path: string, { quick, foreignKeys, busyTimeout }?: IntegrityOptions): Promise<string[]>;
+/** What the rows of such a check complain of. */
+export declare function problemsIn(rows: readonly Row[]): string[];
