@@ -15,7 +15,7 @@ export const SECTIONS = [
 export type SectionName = (typeof SECTIONS)[number];
 
 export interface Options {
-  /** full: a few minutes; quick: under one; smoke: whether it runs at all, figures mean nothing. */
+  /** full: a few minutes; quick: one or two; smoke: whether it runs at all, figures mean nothing. */
   readonly effort: 'full' | 'quick' | 'smoke';
   /** Also with 1,000,000 entries. */
   readonly large: boolean;
@@ -30,7 +30,7 @@ export const HELP = `Usage: npm run bench -- [options]
 
 Measures what a hook pays and how fast the worker drains, beside what people use instead.
 
-  --quick           under a minute: fewer repetitions, smaller sizes
+  --quick           a minute or two: fewer repetitions, smaller sizes
   --smoke           seconds: only shows that every section runs; its figures mean nothing
   --large           also 1,000,000 entries (needs 16 GB and 2 million inodes free, and ten minutes more)
   --only LIST       sections, separated by commas: ${SECTIONS.join(', ')}
