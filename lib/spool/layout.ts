@@ -40,7 +40,7 @@ export interface Spool {
 }
 
 export const FILE_MODE = 0o600;
-const DIRECTORY_MODE = 0o700;
+export const DIRECTORY_MODE = 0o700;
 
 /** The paths of the spool at `base`; touches nothing. */
 export function spoolAt(base: string): Spool {
