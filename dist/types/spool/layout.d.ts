@@ -29,6 +29,7 @@ export interface Spool {
     readonly identity: string;
 }
 export declare const FILE_MODE = 384;
+export declare const DIRECTORY_MODE = 448;
 /** The paths of the spool at `base`; touches nothing. */
 export declare function spoolAt(base: string): Spool;
 /** The directories inside a spool. */
