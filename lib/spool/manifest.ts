@@ -13,7 +13,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isEntryName } from './entry.ts';
 import { FILE_MODE, type Spool } from './layout.ts';
-import { unlinkIfThere } from './publish.ts';
+import { replaceFile, unlinkIfThere } from './publish.ts';
 import { readOwnFile } from './read.ts';
 
 export interface Manifest {
@@ -32,15 +32,18 @@ export const MANIFEST_FILE = 'batch';
 /**
  * Replaces the manifest. By unlink and create: truncating a file that has just been written makes ext4 flush it to
  * disk, which cost a tenth of a large drain. A crash in between leaves none, as if this batch had not begun; what
- * the last one had in hand was applied, which its ledger rows tell.
+ * the last one had in hand was applied, which its ledger rows tell. With suspects that does not hold: some may wait for
+ * their database to be asked, so that manifest is replaced by a rename.
  */
 export function writeManifest(spool: Spool, manifest: Manifest): void {
   const names = new Set(manifest.names);
   const others = manifest.suspects.filter((name) => !names.has(name)).map((name) => `?${name}`);
   const stopped = manifest.stopped === undefined ? [] : [`!${manifest.stopped}`];
   const text = [`deaths=${manifest.deaths}`, ...manifest.names, ...others, ...stopped, ''].join('\n');
+  const path = join(spool.processing, MANIFEST_FILE);
+  if (manifest.suspects.length > 0) return replaceFile(spool, path, text);
   removeManifest(spool);
-  writeFileSync(join(spool.processing, MANIFEST_FILE), text, { mode: FILE_MODE, flag: 'wx' });
+  writeFileSync(path, text, { mode: FILE_MODE, flag: 'wx' });
 }
 
 /** The manifest left behind, or undefined. Torn lines are dropped: their entries are in pending/ all the same. */

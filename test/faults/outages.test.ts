@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { backoff } from '../../lib/worker/backoff.ts';
 import { compare, FULL, faultRun } from '../support/faults.ts';
-import { type Project, project, waitFor, workerPid } from '../support/project.ts';
+import { DIST, type Project, project, waitFor, workerPid } from '../support/project.ts';
 import {
   drained,
   ended,
@@ -18,6 +18,7 @@ import {
   logged,
   logs,
   nameOf,
+  noStrace,
   once,
   put,
   putEntry,
@@ -27,6 +28,7 @@ import {
   withLog,
   workerLog,
 } from '../support/queue.ts';
+import { strike } from '../support/sweep.ts';
 
 /** Makes the database unusable. @returns what makes it usable again. */
 type Outage = (path: string) => () => void;
@@ -257,19 +259,23 @@ test('--once beside a database that stays away applies the others, and exits 1 w
   assert.deepEqual(self.names('pending'), kept.slice(0, 1));
 });
 
-test('the journal keeps the order of the database, when the worker died after COMMIT and its successor finds none', async (t) => {
-  const self = await atWork(t, { QUEUE_BATCH_SIZE: '1' });
-  await stopWorker(self);
+/** As it is after a SIGKILL between COMMIT and the journal of an entry. @returns what undoes the outage it finds. */
+async function diedAfterCommit(self: Project): Promise<() => void> {
   const journal = join(self.spool, 'completed', 'journal-00000001.jsonl');
   const before = readFileSync(journal);
   const low = putEntry(self, logs('low'), { priority: 9 });
   const text = readFileSync(join(self.spool, 'pending', low));
   await once(self);
-  // As it is after a SIGKILL between COMMIT and the journal.
   writeFileSync(journal, before);
   writeFileSync(join(self.spool, 'pending', low), text);
   writeFileSync(join(self.spool, 'processing', 'batch'), `deaths=0\n${low}\n`);
-  const back = (OUTAGES.missing as Outage)(self.db);
+  return (OUTAGES.missing as Outage)(self.db);
+}
+
+test('the journal keeps the order of the database, when the worker died after COMMIT and its successor finds none', async (t) => {
+  const self = await atWork(t, { QUEUE_BATCH_SIZE: '1' });
+  await stopWorker(self);
+  const back = await diedAfterCommit(self);
   for (const isLast of [false, false, true]) {
     const known = waits(self);
     if (isLast) putEntry(self, logs('high'), { priority: 1 });
@@ -282,6 +288,21 @@ test('the journal keeps the order of the database, when the worker died after CO
   back();
   await drained(self);
   await stopWorker(self);
+  assert.deepEqual(logged(self), ['first', 'low', 'high']);
+  assertUnblamed(self);
+});
+
+test('the same, when the successor dies while it replaces the manifest', { skip: noStrace() }, async (t) => {
+  const self = await atWork(t, { QUEUE_BATCH_SIZE: '1', SQLITE_BUSY_TIMEOUT: '100' });
+  await stopWorker(self);
+  const back = await diedAfterCommit(self);
+  const worker = [process.execPath, join(DIST, 'queue-worker'), 'run', '--once'];
+  // It opens the manifest to read it; were it to remove it first, it would open it again to write the new one.
+  const paths = [join(self.spool, 'processing', 'batch')];
+  await strike(self, { kind: 'signal=SIGKILL', call: 'openat', when: '2+', paths }, worker);
+  back();
+  putEntry(self, logs('high'), { priority: 1 });
+  await once(self);
   assert.deepEqual(logged(self), ['first', 'low', 'high']);
   assertUnblamed(self);
 });

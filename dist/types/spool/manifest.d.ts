@@ -13,7 +13,8 @@ export declare const MANIFEST_FILE = "batch";
 /**
  * Replaces the manifest. By unlink and create: truncating a file that has just been written makes ext4 flush it to
  * disk, which cost a tenth of a large drain. A crash in between leaves none, as if this batch had not begun; what
- * the last one had in hand was applied, which its ledger rows tell.
+ * the last one had in hand was applied, which its ledger rows tell. With suspects that does not hold: some may wait for
+ * their database to be asked, so that manifest is replaced by a rename.
  */
 export declare function writeManifest(spool: Spool, manifest: Manifest): void;
 /** The manifest left behind, or undefined. Torn lines are dropped: their entries are in pending/ all the same. */
