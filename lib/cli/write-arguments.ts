@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf, QueueError } from '../errors.ts';
+import { parseExactJson } from '../exact-json.ts';
 import type { WriteRequest } from '../producer/enqueue.ts';
 import { numberOption, parse, usage } from './runner.ts';
 
@@ -120,13 +121,8 @@ function checkName(option: string, name: string): string {
 
 /** Whole numbers become BigInt: no digit is lost above 2^53, and SQLite gets an INTEGER. */
 function parseJson(what: string, text: string): unknown {
-  type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
-  const revive: Reviver = (_key, value, context) =>
-    typeof value === 'number' && /^-?\d+$/.test(context.source ?? '')
-      ? BigInt(context.source as string)
-      : value;
   try {
-    return JSON.parse(text, revive as (key: string, value: unknown) => unknown);
+    return parseExactJson(text);
   } catch (error) {
     throw usage(`${what} is not JSON: ${messageOf(error)}`);
   }

@@ -19,8 +19,10 @@ export const LEDGER = '_queue_ledger';
 export const MIGRATIONS = '_queue_migrations';
 /** How far the ledger was pruned; see maintenance/backups/ledger.ts. */
 export const PRUNED = '_queue_pruned';
+/** The content hashes of structured rows; see rows.ts. */
+export const HASHES = '_queue_hashes';
 /** The queue's own: no entry may write to them. */
-export const OWN_TABLES: readonly string[] = [LEDGER, MIGRATIONS, PRUNED];
+export const OWN_TABLES: readonly string[] = [LEDGER, MIGRATIONS, PRUNED, HASHES];
 const MAY_NAME_OWN = new RegExp(OWN_TABLES.join('|'), 'i');
 /** The savepoint around each entry of a batch. */
 export const SAVEPOINT = '_queue_entry';
