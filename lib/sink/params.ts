@@ -126,14 +126,20 @@ export function valuesFor(binding: Binding, params: Params | undefined): readonl
 }
 
 function namedValues({ keys }: Binding, params: Record<string, unknown>): readonly Value[] {
+  checkNames(keys, params);
   const values: Value[] = new Array(keys.length);
   for (let at = 0; at < keys.length; at++) {
     const key = keys[at] as string;
-    if (!Object.hasOwn(params, key)) throw missing(keys, params);
     values[at] = toValue(params[key], `parameter :${key}`);
   }
+  return values;
+}
+
+/** @throws EntryFault BAD_PARAMS unless `params` has these names and no other. */
+export function checkNames(keys: Binding['keys'], params: Record<string, unknown>): void {
+  for (const key of keys) if (!Object.hasOwn(params, key)) throw missing(keys, params);
   const given = Object.keys(params);
-  if (given.length === keys.length) return values;
+  if (given.length === keys.length) return;
   const surplus = given.filter((name) => !keys.includes(name));
   throw bad(
     `params holds what the SQL does not use: ${listed(surplus)}`,

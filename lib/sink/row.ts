@@ -14,6 +14,7 @@ import { messageOf } from '../errors.ts';
 import { exactJson, parseExactJson } from '../exact-json.ts';
 import type { Params } from '../spool/entry.ts';
 import { EntryFault } from './outage.ts';
+import { toValue, type Value } from './params.ts';
 
 export interface Row {
   readonly table: string;
@@ -157,8 +158,18 @@ export function badRow(message: string, hint?: string): EntryFault {
   return new EntryFault('BAD_ROW', message, hint);
 }
 
+/**
+ * What the value of a field is bound as.
+ * @throws EntryFault BAD_ROW when it can't be.
+ */
+export function fieldValue(value: unknown, field: string): Value {
+  if (typeof value === 'string' && value.isWellFormed()) return value;
+  if (typeof value === 'object' && value !== null) checkNested(value, field);
+  return toValue(value, `the field ${shown(field)}`, 'BAD_ROW');
+}
+
 /** @throws EntryFault BAD_ROW when a value holds what neither UTF-8 nor SQLite's JSON can. */
-export function checkNested(value: object, field: string, levels = MAX_DEPTH): void {
+function checkNested(value: object, field: string, levels = MAX_DEPTH): void {
   if (levels === 0) throw badRow(`the field ${shown(field)} is nested deeper than ${MAX_DEPTH} levels`);
   for (const [name, item] of Object.entries(value)) {
     if (!name.isWellFormed() || (typeof item === 'string' && !item.isWellFormed()))

@@ -14,13 +14,13 @@
 import { exactJson, parseExactJson } from '../exact-json.ts';
 import type { Db, Prepared } from './driver.ts';
 import { EntryFault, reasonOf } from './outage.ts';
-import { toValue, type Value } from './params.ts';
+import type { Value } from './params.ts';
 import { HASHES, OWN_TABLES } from './plan.ts';
 import {
   badRow,
   checkHash,
-  checkNested,
   closeTo,
+  fieldValue,
   hashOf,
   insertText,
   type OnConflict,
@@ -105,7 +105,7 @@ export class RowWriter {
     const values: Value[] = [];
     for (const field of Object.keys(row.data)) {
       columns.push(columnOf(table, field));
-      values.push(boundValue(row.data[field], field));
+      values.push(fieldValue(row.data[field], field));
     }
     if (columns.length === 0) throw badRow('data holds no field: there is nothing to insert');
     if (new Set(columns).size < columns.length) throw twice(table, Object.keys(row.data));
@@ -285,12 +285,6 @@ function columnOf({ name, columns }: Table, field: string): Column {
   }
   if (!column.isGenerated) return column;
   throw badRow(`the column ${shown(column.name)} of ${shown(name)} is generated: it takes no value`);
-}
-
-function boundValue(value: unknown, field: string): Value {
-  if (typeof value === 'string' && value.isWellFormed()) return value;
-  if (typeof value === 'object' && value !== null) checkNested(value, field);
-  return toValue(value, `the field ${shown(field)}`, 'BAD_ROW');
 }
 
 function twice(table: Table, fields: readonly string[]): EntryFault {
