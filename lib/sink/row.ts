@@ -213,6 +213,7 @@ function parseData(text: string): unknown {
   try {
     value = parseExactJson(text);
   } catch (error) {
+    if (error instanceof RangeError) throw badRow(`data is nested deeper than ${MAX_DEPTH} levels`);
     // V8 quotes the text around the error, which may be a part of a value.
     const what = messageOf(error).replace(/, (\.\.\.)?"[\s\S]*"(\.\.\.)? is not valid JSON$/, '');
     throw badRow(`data is not JSON: ${what}`);
