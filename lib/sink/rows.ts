@@ -61,7 +61,8 @@ export class RowWriter {
   readonly #version: Prepared;
   readonly #tables = new Map<string, Table>();
   readonly #inserts = new Map<string, Prepared>();
-  #hashes: Hashes | undefined;
+  /** null: the database has none. */
+  #hashes: Hashes | null | undefined;
   /** The version of the schema that all of this is of. */
   #seen: unknown;
   /** The row in hand is in its table. */
@@ -111,7 +112,8 @@ export class RowWriter {
     if (new Set(columns).size < columns.length) throw twice(table, Object.keys(row.data));
     const hash = hashOf(row);
     if (hash !== undefined && table.key.length === 0) throw noKey(table);
-    this.#hashes ??= Hashes.open(this.#db, hash !== undefined);
+    if (this.#hashes === undefined || (this.#hashes === null && hash !== undefined))
+      this.#hashes = Hashes.open(this.#db, hash !== undefined);
     // Of no hash, too: a table that a rollback took away is missed before the row is written.
     const known = this.#hashes?.find(table.name, hash ?? '');
     if (known !== undefined && isThere(table, known)) return 'duplicate';
@@ -130,7 +132,7 @@ export class RowWriter {
 
   #insert(table: Table, columns: readonly Column[], onConflict: OnConflict | undefined): Prepared {
     // Without hashes there are no claims to look after.
-    const returning = this.#hashes === undefined ? [] : table.key;
+    const returning = this.#hashes === null ? [] : table.key;
     const id = `${columns.map(({ at }) => at).join()} ${onConflict ?? ''} ${returning.length} ${table.name}`;
     const known = this.#inserts.get(id);
     if (known) return known;
@@ -163,10 +165,10 @@ class Hashes {
   readonly #release: Prepared;
   readonly #note: Prepared;
 
-  /** @returns undefined when there is none and none is to be made. */
-  static open(db: Db, create: boolean): Hashes | undefined {
+  /** @returns null when there is none and none is to be made. */
+  static open(db: Db, create: boolean): Hashes | null {
     if (create) for (const sql of CREATE) db.exec(sql);
-    else if (!db.prepare('SELECT 1 FROM main.sqlite_schema WHERE name = ?').get(HASHES)) return undefined;
+    else if (!db.prepare('SELECT 1 FROM main.sqlite_schema WHERE name = ?').get(HASHES)) return null;
     return new Hashes(db);
   }
 
