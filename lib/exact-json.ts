@@ -12,6 +12,19 @@ export function exactJson(value: unknown, space?: number): string {
   return JSON.stringify(value, exactItem, space);
 }
 
+/**
+ * The value of JSON text, whole numbers as BigInt and the others as they are.
+ * @throws SyntaxError.
+ */
+export function parseExactJson(text: string): unknown {
+  type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
+  const revive: Reviver = (_key, value, context) =>
+    typeof value === 'number' && /^-?\d+$/.test(context.source ?? '')
+      ? BigInt(context.source as string)
+      : value;
+  return JSON.parse(text, revive as (key: string, value: unknown) => unknown);
+}
+
 function exactItem(_key: string, item: unknown): unknown {
   if (typeof item === 'bigint') return raw(item.toString());
   if (typeof item !== 'number') return item;

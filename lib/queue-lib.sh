@@ -264,6 +264,15 @@ _queue_slurp() {
 queue_write() { queue_db_write "$@"; }
 db_write() { queue_db_write "$@"; }
 
+queue_insert() {
+  if [[ ${1-} == '' || ${2-} == '' ]]; then
+    builtin printf 'queue_insert: TABLE or JSON is missing\n' >&2
+    return 2
+  fi
+  queue_db_write "CALL queue_insert(:table, :data${3:+, :source}${4:+, :hash_fields})" insert 5 '{}' \
+    "table=$1" "data=$2" ${3:+"source=$3"} ${4:+"hash_fields=$4"}
+}
+
 queue_peek_stdin() {
   local -
   set +aekuvxET
@@ -340,6 +349,10 @@ return 0
 #   PRIORITY is 1 (first) to 10 (default: 5), METADATA a JSON object. Each VALUE is bound to :NAME as text,
 #   never spliced in; NAME@- binds all of stdin. Returns 0: the spool has it, or the database. 1: neither has
 #   it. 2: bad arguments; stderr says which.
+# queue_insert TABLE JSON [SOURCE] [HASH_FIELDS]
+#   Puts a row into the spool: a JSON object, a field a column, checked against the real table when it is applied.
+#   HASH_FIELDS (a,b): it is skipped while a row of the same fields is there; SOURCE is kept with that hash. Returns
+#   as queue_db_write.
 # queue_peek_stdin VAR       the first 32 KB of stdin into VAR; NAME@- still binds all of it, and while it is no
 #                            longer than that in any number of writes. From then on NAME@- and queue_read_stdin mean
 #                            this stdin, whatever is redirected; a long one can go into one write, in this shell

@@ -100,6 +100,15 @@ queue_find_spool() {
   eval "$1=\$_queue_base"
 }
 
+queue_insert() {
+  if [ -z "${1-}" ] || [ -z "${2-}" ]; then
+    printf 'queue_insert: TABLE or JSON is missing\n' >&2
+    return 2
+  fi
+  queue_db_write "CALL queue_insert(:table, :data${3:+, :source}${4:+, :hash_fields})" insert 5 '{}' \
+    "table=$1" "data=$2" ${3:+"source=$3"} ${4:+"hash_fields=$4"}
+}
+
 queue_write() { queue_db_write "$@"; }
 db_write() { queue_db_write "$@"; }
 queue_init_dirs() { _queue_run queue-init >/dev/null; }

@@ -8,6 +8,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -88,6 +89,7 @@ function build(dist: string): void {
     const name = /^(queue-[a-z]+)\.ts$/.exec(file)?.[1];
     if (name) writeExecutable(join(dist, name), name);
   }
+  copyFileSync(join(CLI, 'queue-write.txt'), join(dist, 'queue-write.txt'));
   writeFileSync(
     join(dist, 'direct.cjs'),
     `${NODE_CHECK}${URL_OF_FILE}${bundle('lib/producer/direct.ts', CJS)}`,

@@ -3,7 +3,9 @@ import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf, QueueError } from '../errors.ts';
+import { parseExactJson } from '../exact-json.ts';
 import type { WriteRequest } from '../producer/enqueue.ts';
+import { rowRequest } from '../producer/load-direct.ts';
 import { numberOption, parse, usage } from './runner.ts';
 
 export interface WriteArguments {
@@ -15,6 +17,7 @@ export interface WriteArguments {
 
 const DEFAULT_WAIT_S = 10;
 const MAX_SECONDS = 10 * 365 * 24 * 3600;
+const ROW_OPTIONS = ['table', 'data', 'source', 'hash-fields', 'content-hash', 'on-conflict'];
 const NAME = /^[A-Za-z_]\w*$/;
 
 /** @throws QueueError USAGE. */
@@ -29,6 +32,7 @@ export function readWriteArguments(given: string[]): WriteArguments {
     'param-json': { type: 'string', multiple: true },
     stdin: { type: 'string' },
     'sql-file': { type: 'string' },
+    ...Object.fromEntries(ROW_OPTIONS.map((name) => [name, { type: 'string' } as const])),
     db: { type: 'string' },
     schema: { type: 'string' },
     id: { type: 'string' },
@@ -41,8 +45,11 @@ export function readWriteArguments(given: string[]): WriteArguments {
   if (values.stdin !== undefined && values['sql-file'] === '-') {
     throw usage('--stdin and --sql-file - both want standard input');
   }
-  const [sql, operation, priority, metadata] = withoutSqlFile(positionals, values['sql-file']);
-  const params = {
+  const row = readRow(values, positionals);
+  const [sql, operation, priority, metadata] = row
+    ? [row.sql, 'insert']
+    : withoutSqlFile(positionals, values['sql-file']);
+  const params = row?.params ?? {
     ...Object.fromEntries((values.param ?? []).map((text) => splitParam('--param', text))),
     ...Object.fromEntries((values['param-json'] ?? []).map((text) => jsonParam(text))),
     ...(values.stdin === undefined ? {} : { [checkName('--stdin', values.stdin)]: readInput('-') }),
@@ -62,6 +69,16 @@ export function readWriteArguments(given: string[]): WriteArguments {
   };
   const wait = values.wait === undefined ? undefined : readSeconds('--wait', values.wait);
   return { request, wait, print: values.print ?? false };
+}
+
+/** The SQL and the params of a structured row, when an option names a part of one. */
+function readRow(values: Record<string, unknown>, positionals: string[]): WriteRequest | undefined {
+  const given = ROW_OPTIONS.filter((name) => values[name] !== undefined);
+  if (given.length === 0) return undefined;
+  if (positionals.length > 0 || values.param || values['param-json'] || values.stdin || values['sql-file'])
+    throw usage(`--${given[0]}: a row has no SQL, no arguments and no parameters`);
+  const part = (name: string) => (name === 'data' && values.data === '-' ? readInput('-') : values[name]);
+  return rowRequest(Object.fromEntries(given.map((name) => [name, part(name)])), 'USAGE');
 }
 
 /** SQL, operation, priority, metadata; with --sql-file the SQL is not among the positionals. */
@@ -120,13 +137,8 @@ function checkName(option: string, name: string): string {
 
 /** Whole numbers become BigInt: no digit is lost above 2^53, and SQLite gets an INTEGER. */
 function parseJson(what: string, text: string): unknown {
-  type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
-  const revive: Reviver = (_key, value, context) =>
-    typeof value === 'number' && /^-?\d+$/.test(context.source ?? '')
-      ? BigInt(context.source as string)
-      : value;
   try {
-    return JSON.parse(text, revive as (key: string, value: unknown) => unknown);
+    return parseExactJson(text);
   } catch (error) {
     throw usage(`${what} is not JSON: ${messageOf(error)}`);
   }

@@ -1,4 +1,6 @@
 /**
+ * What a producer needs now and then, and pays for only then: the direct write, and structured rows.
+ *
  * The direct write: the same SQL, at once, without the spool. For USE_QUEUE=false and for a spool that can't be
  * written. It is recorded in the ledger, and in the journal when the spool is there, so that point-in-time
  * recovery knows of it.
@@ -7,13 +9,17 @@
  */
 import type { Config } from '../config.ts';
 import { type ErrorCode, messageOf, QueueError } from '../errors.ts';
+import { callText } from '../sink/call.ts';
+import { EntryFault } from '../sink/outage.ts';
+import { fieldValue, parseRow, ROW_PARAMS } from '../sink/row.ts';
 import { openSink } from '../sink/sink.ts';
 import { type Entry, entryName, serializeEntry } from '../spool/entry.ts';
 import { ledgerKey, spoolIdentity } from '../spool/identity.ts';
-import { appendDirect } from '../spool/journal.ts';
+import { appendDirect, Journal } from '../spool/journal.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
 import { appendOwnFile } from '../spool/publish.ts';
 import { formatSequence, uniqueMicros } from '../spool/sequence.ts';
+import type { WriteRequest } from './enqueue.ts';
 
 /** Why a direct write failed; plain data, because errors of another bundle are of another class. */
 export interface DirectFailure {
@@ -22,22 +28,65 @@ export interface DirectFailure {
   readonly hint?: string;
 }
 
-/** Applies one entry to its database and commits. @returns undefined when the database has it. */
+export interface DirectSuccess {
+  /** It was a structured row that is there already. */
+  readonly isDuplicateRow: boolean;
+}
+
+/** Applies one entry to its database and commits. */
 export function writeDirect(
   config: Config,
   spool: Spool,
   draft: Omit<Entry, 'seq'>,
-): DirectFailure | undefined {
+): DirectFailure | DirectSuccess {
   try {
     return write(config, spool, draft);
   } catch (error) {
     if (!(error instanceof QueueError)) throw error;
-    const { code, message, hint } = error;
-    return { code, message, ...(hint === undefined ? {} : { hint }) };
+    return failureOf(error.code, error);
   }
 }
 
-function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): DirectFailure | undefined {
+/**
+ * The request for a row in the place of one whose parts (ROW_PARAMS, spelled as JavaScript or a command line does) stand
+ * among its options. All is checked but what only the database knows.
+ * @param code of the failure.
+ */
+export function rowRequest(given: object, code: ErrorCode): WriteRequest | DirectFailure {
+  const params: Record<string, unknown> = {};
+  const rest: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(given)) {
+    const name = key.replace(/-|(?=[A-Z])/g, '_').toLowerCase();
+    const isPart = (ROW_PARAMS as readonly string[]).includes(name);
+    if (value !== undefined) (isPart ? params : rest)[isPart ? name : key] = value;
+  }
+  try {
+    const { data } = parseRow(params);
+    for (const [field, value] of Object.entries(data)) if (value !== undefined) fieldValue(value, field);
+    return { operation: 'insert', ...rest, sql: callText(Object.keys(params)), params };
+  } catch (error) {
+    if (!(error instanceof EntryFault)) throw error;
+    return failureOf(code, error);
+  }
+}
+
+/**
+ * True when the journal says of an applied entry that its row was there already. After a crash between COMMIT and the
+ * journal it does not say so.
+ */
+export function wasDuplicateRow(spool: Spool, name: string): boolean {
+  const lines = new Journal(spool).recent(new Set([name]));
+  return lines.some(({ isDuplicateRow }) => isDuplicateRow);
+}
+
+function failureOf(
+  code: ErrorCode,
+  { message, hint }: { message: string; hint: string | undefined },
+): DirectFailure {
+  return { code, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): DirectFailure | DirectSuccess {
   const seq = formatSequence(uniqueMicros());
   const entry = { seq, ...draft } as Entry;
   const name = entryName(entry.priority, seq);
@@ -62,19 +111,21 @@ function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): DirectF
         ...(hint === undefined ? {} : { hint }),
       };
     }
-    if (isSpoolUsable && outcome.kind === 'applied') record(spool, entry, name, key);
-    return undefined;
+    const isDuplicateRow = outcome.kind === 'applied' && outcome.duplicateRow === true;
+    if (isSpoolUsable && outcome.kind === 'applied') record(spool, entry, name, key, isDuplicateRow);
+    return { isDuplicateRow };
   } finally {
     sink.close();
   }
 }
 
 /** The database has the entry already: a spool that is full now costs its journal line, not the write. */
-function record(spool: Spool, entry: Entry, name: string, key: string): void {
+function record(spool: Spool, entry: Entry, name: string, key: string, isDuplicateRow: boolean): void {
   try {
     appendOwnFile(spool.direct, '.');
     const appliedAt = new Date().toISOString();
-    appendDirect(spool, { text: serializeEntry(entry), name, key, appliedAt });
+    const line = { text: serializeEntry(entry), name, key, appliedAt };
+    appendDirect(spool, isDuplicateRow ? { ...line, isDuplicateRow } : line);
   } catch (error) {
     process.emitWarning(`a direct write is missing in the journal: ${messageOf(error)}`);
   }

@@ -20,7 +20,7 @@ import { ensureSpool, type Spool, spoolAt } from '../spool/layout.ts';
 import { publish } from '../spool/publish.ts';
 import { openLog } from '../worker/log.ts';
 import { ensureWorker } from '../worker/start.ts';
-import { writeDirect } from './load-direct.ts';
+import { rowRequest, writeDirect } from './load-direct.ts';
 
 export interface WriteRequest {
   sql: string;
@@ -44,11 +44,28 @@ export interface WriteRequest {
   durable?: boolean;
 }
 
+/** A structured row in place of SQL: an INSERT into one table, its columns checked against the real ones. */
+export interface InsertRequest extends Omit<WriteRequest, 'sql' | 'params'> {
+  table: string;
+  /** A value by column: text, numbers, BigInt, booleans, null; objects and arrays become their JSON. Or all as JSON. */
+  data: Record<string, unknown> | string;
+  /** Where it comes from; noted beside its hash. */
+  source?: string;
+  /** Names in `data`. A row whose hash over these was inserted before, and is still there, is skipped. */
+  hashFields?: string[];
+  /** In place of `hashFields`: the hash itself, any text. */
+  contentHash?: string;
+  /** What becomes of a row that breaks a UNIQUE or PRIMARY KEY; by default the entry fails. */
+  onConflict?: 'ignore' | 'replace' | 'update';
+}
+
 export interface WriteResult {
   /** The entry's file name, or undefined after a direct write. */
   name: string | undefined;
   /** Why the spool was not used although it should have been. */
   warning?: QueueError;
+  /** Of a direct write: the row was there already. */
+  isDuplicateRow?: true;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -61,6 +78,8 @@ export interface Queue {
   readonly spool: Spool;
   /** `enqueue` into this queue. */
   enqueue(request: WriteRequest): WriteResult;
+  /** `insert` into this queue. */
+  insert(request: InsertRequest): WriteResult;
 }
 
 /**
@@ -76,18 +95,21 @@ export function openQueue(env: Env = process.env, guard: Guard = (_config, work)
     for (const error of complaints.splice(0))
       openLog(spool)('warn', `${error.message}; the default is taken`);
   };
-  return {
-    config,
-    spool,
-    enqueue: (request) => {
-      // The worker is to work for this project, wherever this process has gone in the meantime.
-      const envOfWorker = () => ({ ...env, CLAUDE_PROJECT_DIR: config.projectRoot });
-      const direct = (draft: Draft): void => guard(config, () => writeDirect(config, spool, draft));
-      const result = write(config, spool, request, envOfWorker, direct);
-      tellLog();
-      return result;
-    },
+  const enqueue = (request: WriteRequest): WriteResult => {
+    // The worker is to work for this project, wherever this process has gone in the meantime.
+    const envOfWorker = () => ({ ...env, CLAUDE_PROJECT_DIR: config.projectRoot });
+    const direct = (draft: Draft): WriteResult => {
+      let isDuplicateRow = false;
+      guard(config, () => {
+        ({ isDuplicateRow } = writeDirect(config, spool, draft));
+      });
+      return isDuplicateRow ? { name: undefined, isDuplicateRow } : { name: undefined };
+    };
+    const result = write(config, spool, request, envOfWorker, direct);
+    tellLog();
+    return result;
   };
+  return { config, spool, enqueue, insert: (request) => enqueue(rowRequest(request, 'BAD_ENTRY')) };
 }
 
 let standard: Queue | undefined;
@@ -102,6 +124,16 @@ export function enqueue(request: WriteRequest): WriteResult {
   return standard.enqueue(request);
 }
 
+/**
+ * Puts a structured row into that queue.
+ * @throws QueueError BAD_ENTRY for what can't be a row, and as `enqueue`. Whether table and columns are there is found
+ *   out when it is applied.
+ */
+export function insert(request: InsertRequest): WriteResult {
+  standard ??= openQueue();
+  return standard.insert(request);
+}
+
 type Draft = Omit<Entry, 'seq'>;
 
 function write(
@@ -109,13 +141,12 @@ function write(
   spool: Spool,
   request: WriteRequest,
   envOfWorker: () => Env,
-  direct: (draft: Draft) => void,
+  direct: (draft: Draft) => WriteResult,
 ): WriteResult {
   const draft = draftOf(config, request);
   if (!config.useQueue) {
     if (draft.not_before !== undefined) throw needsQueue();
-    direct(draft);
-    return { name: undefined };
+    return direct(draft);
   }
   try {
     ensureSpool(spool);
@@ -130,15 +161,14 @@ function write(
 }
 
 /** The spool did not take it: the database may. */
-function instead(direct: () => void, reason: QueueError): WriteResult {
+function instead(direct: () => WriteResult, reason: QueueError): WriteResult {
   try {
-    direct();
+    return { ...direct(), warning: reason };
   } catch (error) {
     if (!(error instanceof QueueError)) throw error;
     const message = `${reason.message}; and directly: ${messageOf(error)}`;
     throw new QueueError(error.code, message, { hint: reason.hint ?? error.hint ?? '', cause: error });
   }
-  return { name: undefined, warning: reason };
 }
 
 function draftOf(config: Config, request: WriteRequest): Draft {

@@ -5,13 +5,24 @@ import { codeOf } from '../errors.ts';
 import type { EntryError } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 import { readOwnFile } from '../spool/read.ts';
+import { wasDuplicateRow } from './load-direct.ts';
 
-export type Fate = { kind: 'applied' } | { kind: 'failed'; error: EntryError } | { kind: 'pending' };
+export type Fate =
+  /** `isDuplicateRow`: nothing was written, for the row was there already. */
+  { kind: 'applied'; isDuplicateRow?: true } | { kind: 'failed'; error: EntryError } | { kind: 'pending' };
 
 const POLL_MS = 20;
 
-/** @param seconds how long to wait; Infinity for ever. */
-export async function waitForEntry(spool: Spool, name: string, seconds: number): Promise<Fate> {
+/**
+ * @param seconds how long to wait; Infinity for ever.
+ * @param isRow the entry is a structured row: it is told whether that was a duplicate.
+ */
+export async function waitForEntry(
+  spool: Spool,
+  name: string,
+  seconds: number,
+  isRow = false,
+): Promise<Fate> {
   const path = join(spool.pending, name);
   const deadline = performance.now() + seconds * 1000;
   const changes = watchIfPossible(spool.pending);
@@ -23,7 +34,10 @@ export async function waitForEntry(spool: Spool, name: string, seconds: number):
   } finally {
     changes?.close();
   }
-  return fateOf(spool, name);
+  const fate = fateOf(spool, name);
+  return isRow && fate.kind === 'applied' && wasDuplicateRow(spool, name)
+    ? { ...fate, isDuplicateRow: true }
+    : fate;
 }
 
 /** No inotify instance may be left, or none be had on this file system: polling goes on without events. */

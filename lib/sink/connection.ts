@@ -21,6 +21,7 @@ import { asOutage, isOutage, reasonOf, SinkOutage } from './outage.ts';
 import { pinTime } from './past.ts';
 import { SAVEPOINT } from './plan.ts';
 import { PlanCache } from './plan-cache.ts';
+import { RowWriter } from './rows.ts';
 import type { SinkOptions } from './sink.ts';
 
 export class Connection {
@@ -34,6 +35,7 @@ export class Connection {
   readonly savepoint: Prepared;
   readonly release: Prepared;
   readonly rollbackTo: Prepared;
+  #rows: RowWriter | undefined;
   readonly #path: string;
   readonly #identity: string;
   /** Of the WAL and its index. */
@@ -76,6 +78,12 @@ export class Connection {
       closeQuietly(this.db);
       throw asOutage(path, error, false);
     }
+  }
+
+  /** Writes structured rows; most connections have none to write. */
+  get rows(): RowWriter {
+    this.#rows ??= new RowWriter(this.db);
+    return this.#rows;
   }
 
   /** Starts a write transaction in which the ledger's table exists. */

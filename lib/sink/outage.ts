@@ -48,7 +48,7 @@ export class EntryFault extends Error {
   }
 }
 
-export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED' | 'BAD_SCHEMA';
+export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED' | 'BAD_SCHEMA' | 'BAD_ROW';
 
 /** The code of whatever was thrown; the driver's own TypeError and RangeError carry none. */
 export function reasonOf(error: unknown): string {

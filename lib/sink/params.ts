@@ -13,7 +13,7 @@ import { messageOf } from '../errors.ts';
 import { exactJson } from '../exact-json.ts';
 import type { Params } from '../spool/entry.ts';
 import type { Prepared } from './driver.ts';
-import { EntryFault } from './outage.ts';
+import { EntryFault, type FaultCode } from './outage.ts';
 import type { Param, Statement } from './statements.ts';
 
 export type Value = string | bigint | number | null;
@@ -126,14 +126,20 @@ export function valuesFor(binding: Binding, params: Params | undefined): readonl
 }
 
 function namedValues({ keys }: Binding, params: Record<string, unknown>): readonly Value[] {
+  checkNames(keys, params);
   const values: Value[] = new Array(keys.length);
   for (let at = 0; at < keys.length; at++) {
     const key = keys[at] as string;
-    if (!Object.hasOwn(params, key)) throw missing(keys, params);
-    values[at] = toValue(params[key], `:${key}`);
+    values[at] = toValue(params[key], `parameter :${key}`);
   }
+  return values;
+}
+
+/** @throws EntryFault BAD_PARAMS unless `params` has these names and no other. */
+export function checkNames(keys: Binding['keys'], params: Record<string, unknown>): void {
+  for (const key of keys) if (!Object.hasOwn(params, key)) throw missing(keys, params);
   const given = Object.keys(params);
-  if (given.length === keys.length) return values;
+  if (given.length === keys.length) return;
   const surplus = given.filter((name) => !keys.includes(name));
   throw bad(
     `params holds what the SQL does not use: ${listed(surplus)}`,
@@ -160,18 +166,24 @@ function positionalValues({ style, keys }: Binding, params: Params | undefined, 
   }
   const list = (params ?? []) as unknown[];
   if (given !== wanted) throw bad(`the SQL has ${quantity(wanted)}, but params holds ${quantity(given)}`);
-  return keys.map((key) => toValue(list[key as number], `?${(key as number) + 1}`));
+  return keys.map((key) => toValue(list[key as number], `parameter ?${(key as number) + 1}`));
 }
 
-function toValue(value: unknown, name: string): Value {
+/**
+ * What a value is bound as.
+ * @param name what to call it in a message.
+ * @throws EntryFault `code` when it can't be bound.
+ */
+export function toValue(value: unknown, name: string, code: FaultCode = 'BAD_PARAMS'): Value {
   switch (typeof value) {
     case 'string':
       if (value.isWellFormed()) return value;
-      throw bad(`parameter ${name} holds a lone surrogate, which no UTF-8 text can hold`);
+      throw new EntryFault(code, `${name} holds a lone surrogate, which no UTF-8 text can hold`);
     case 'bigint':
       if (BigInt.asIntN(64, value) === value) return value;
-      throw bad(
-        `parameter ${name} is ${value}, which does not fit into a 64-bit INTEGER`,
+      throw new EntryFault(
+        code,
+        `${name} is ${value}, which does not fit into a 64-bit INTEGER`,
         'Pass it as text.',
       );
     case 'number':
@@ -180,25 +192,26 @@ function toValue(value: unknown, name: string): Value {
     case 'boolean':
       return value ? 1n : 0n;
     case 'object':
-      return value === null ? null : toJson(value, name);
+      return value === null ? null : toJson(value, name, code);
     default:
-      throw bad(`parameter ${name} is ${typeof value}, which has no place in a database`);
+      throw new EntryFault(code, `${name} is ${typeof value}, which has no place in a database`);
   }
 }
 
-function toJson(value: object, name: string): Value {
+function toJson(value: object, name: string, code: FaultCode): Value {
   if (ArrayBuffer.isView(value)) {
-    throw bad(
-      `parameter ${name} is binary: an entry can't carry a BLOB`,
+    throw new EntryFault(
+      code,
+      `${name} is binary: an entry can't carry a BLOB`,
       'Pass it as hex and use unhex(:name).',
     );
   }
   // A Date arrives through the spool as the string that JSON makes of it; here it must become the same.
-  if ('toJSON' in value && typeof value.toJSON === 'function') return toValue(value.toJSON(), name);
+  if ('toJSON' in value && typeof value.toJSON === 'function') return toValue(value.toJSON(), name, code);
   try {
     return exactJson(value);
   } catch (error) {
-    throw bad(`parameter ${name} can't be written as JSON: ${messageOf(error)}`);
+    throw new EntryFault(code, `${name} can't be written as JSON: ${messageOf(error)}`);
   }
 }
 

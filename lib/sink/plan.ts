@@ -8,9 +8,11 @@
  *   those that come after. Such an entry runs alone: these statements before (`before`) or after (`after`) the
  *   rest (`body`), which keeps a transaction of its own. Between other statements they are refused.
  * - An entry that makes TEMP objects runs alone too: they would shadow tables of later entries.
+ * - `CALL queue_insert(...)` is a structured row, and all of its entry (call.ts).
  * - A statement that names the ledger or the table of migrations is refused unless it only reads: they are what
  *   makes entries and migrations apply exactly once.
  */
+import { callOf } from './call.ts';
 import { EntryFault } from './outage.ts';
 import { type Binding, bindingOf, type Step } from './params.ts';
 import { type Statement, splitStatements, tokensOf, unquote } from './statements.ts';
@@ -19,8 +21,10 @@ export const LEDGER = '_queue_ledger';
 export const MIGRATIONS = '_queue_migrations';
 /** How far the ledger was pruned; see maintenance/backups/ledger.ts. */
 export const PRUNED = '_queue_pruned';
+/** The content hashes of structured rows; see rows.ts. */
+export const HASHES = '_queue_hashes';
 /** The queue's own: no entry may write to them. */
-export const OWN_TABLES: readonly string[] = [LEDGER, MIGRATIONS, PRUNED];
+export const OWN_TABLES: readonly string[] = [LEDGER, MIGRATIONS, PRUNED, HASHES];
 const MAY_NAME_OWN = new RegExp(OWN_TABLES.join('|'), 'i');
 /** The savepoint around each entry of a batch. */
 export const SAVEPOINT = '_queue_entry';
@@ -37,7 +41,18 @@ export interface Plan {
   /** The connection is no longer the one we set up once this has run. */
   readonly reopen: boolean;
   readonly binding: Binding;
+  /** The entry is a structured row with these parts, and no SQL; see call.ts. */
+  readonly call: readonly string[] | undefined;
 }
+
+const NO_SQL = {
+  before: [],
+  body: [],
+  after: [],
+  alone: false,
+  reopen: false,
+  binding: { style: 'none', keys: [] },
+} as const;
 
 /** PRAGMAs that work inside a transaction, are undone with it, and leave the connection as it was. */
 const PLAIN_PRAGMAS = new Set(
@@ -65,6 +80,8 @@ export function planSql(sql: string, allowAttach: boolean): Plan {
     throw new EntryFault('BAD_TEXT', 'the SQL holds U+0000, where SQLite stops reading');
   const statements = splitStatements(sql);
   if (statements.length === 0) throw new EntryFault('EMPTY_SQL', 'the SQL holds no statement, only comments');
+  const call = callOf(statements);
+  if (call) return { ...NO_SQL, call };
   if (MAY_NAME_OWN.test(sql)) refuseOwnTables(statements);
 
   const kinds = statements.map((statement) => kindOf(statement, allowAttach));
@@ -92,6 +109,7 @@ export function planSql(sql: string, allowAttach: boolean): Plan {
     alone: reopen || kinds.includes('vacuum'),
     reopen,
     binding,
+    call: undefined,
   };
 }
 

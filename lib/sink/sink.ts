@@ -32,7 +32,8 @@ export interface SinkOptions {
 }
 
 export type Outcome =
-  | { readonly kind: 'applied' }
+  /** `duplicateRow`: it was a structured row that is there already; the ledger has the entry all the same. */
+  | { readonly kind: 'applied'; readonly duplicateRow?: true }
   /** The ledger has the key already: nothing was done. */
   | { readonly kind: 'duplicate' }
   /**

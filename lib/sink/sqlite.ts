@@ -8,6 +8,7 @@
  */
 import { messageOf } from '../errors.ts';
 import type { Entry, EntryError } from '../spool/entry.ts';
+import { rowOf } from './call.ts';
 import { Connection } from './connection.ts';
 import {
   asOutage,
@@ -21,10 +22,12 @@ import {
 } from './outage.ts';
 import { type Value, valuesFor } from './params.ts';
 import type { Plan } from './plan.ts';
+import type { Row } from './rows.ts';
 import { runSteps } from './run.ts';
 import type { Outcome, Sink, SinkOptions } from './sink.ts';
 
 const APPLIED: Outcome = { kind: 'applied' };
+const DUPLICATE_ROW: Outcome = { kind: 'applied', duplicateRow: true };
 const DUPLICATE: Outcome = { kind: 'duplicate' };
 const SOLO: Outcome = { kind: 'solo' };
 
@@ -67,9 +70,9 @@ export class SqliteSink implements Sink {
         connection.release.run();
         return DUPLICATE;
       }
-      runSteps(connection.db, ready.plan.body, ready.values);
+      const outcome = runBody(connection, ready);
       connection.release.run();
-      return APPLIED;
+      return outcome;
     } catch (error) {
       return this.#undo(connection, error);
     }
@@ -179,7 +182,8 @@ export class SqliteSink implements Sink {
   }
 
   /** The entry in three steps: what comes before its transaction, the transaction, what comes after it. */
-  #runAlone(connection: Connection, { plan, values }: Ready, key: string): Outcome {
+  #runAlone(connection: Connection, ready: Ready, key: string): Outcome {
+    const { plan, values } = ready;
     let stage: 'before' | 'begin' | 'body' | 'commit' | 'after' = 'before';
     try {
       if (plan.before.length > 0 && connection.ledger?.find([key]).has(key)) return DUPLICATE;
@@ -192,12 +196,12 @@ export class SqliteSink implements Sink {
         this.rollback();
         return DUPLICATE;
       }
-      runSteps(current.db, plan.body, values);
+      const outcome = runBody(current, ready);
       stage = 'commit';
       current.commit.run();
       stage = 'after';
       runSteps(current.db, plan.after, values);
-      return APPLIED;
+      return outcome;
     } catch (error) {
       this.rollback();
       if (stage === 'after') return afterwards(error);
@@ -238,12 +242,21 @@ export class SqliteSink implements Sink {
 interface Ready {
   readonly plan: Plan;
   readonly values: readonly Value[];
+  /** In place of a body. */
+  readonly row: Row | undefined;
 }
 
 /** @throws EntryFault when the SQL can't be an entry or the parameters don't fit. */
 function readyOf(connection: Connection, entry: Entry): Ready {
   const plan = connection.plans.get(entry.sql);
-  return { plan, values: valuesFor(plan.binding, entry.params) };
+  if (plan.call) return { plan, values: [], row: rowOf(plan.call, entry.params) };
+  return { plan, values: valuesFor(plan.binding, entry.params), row: undefined };
+}
+
+function runBody(connection: Connection, { plan, values, row }: Ready): Outcome {
+  if (row) return connection.rows.write(row) === 'duplicate' ? DUPLICATE_ROW : APPLIED;
+  runSteps(connection.db, plan.body, values);
+  return APPLIED;
 }
 
 function failed(error: unknown): Outcome {

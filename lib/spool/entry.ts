@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { messageOf, QueueError } from '../errors.ts';
-import { exactJson } from '../exact-json.ts';
+import { exactJson, parseExactJson } from '../exact-json.ts';
 
 export type Params = Record<string, unknown> | unknown[];
 
@@ -130,9 +130,9 @@ export function parseEntryText(text: string, name: string): Entry {
   if (text.includes('\\u')) checkWellFormed(value, 'the entry');
   // An integer beyond 2^53, or 5.0 against 5: parse again and keep numbers as they were written.
   if (entry.params !== undefined && hasNumber(entry.params, isNumber))
-    entry.params = exactly(text).params as Params;
+    entry.params = (parseExactJson(text) as Entry).params as Params;
   // Those that nobody binds are to come out of failed/ as they went in.
-  if (hasNumber(entry.metadata, isLong)) entry.metadata = exactly(text).metadata;
+  if (hasNumber(entry.metadata, isLong)) entry.metadata = (parseExactJson(text) as Entry).metadata;
   return entry;
 }
 
@@ -204,16 +204,6 @@ function isNumber(value: unknown): boolean {
 /** A whole number of more digits than a double may hold. */
 function isLong(value: unknown): boolean {
   return Number.isInteger(value) && !Number.isSafeInteger(value);
-}
-
-/** The entry with whole numbers as BigInt (SQLite INTEGER) and the others as they are (REAL). */
-function exactly(text: string): Entry {
-  type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
-  const revive: Reviver = (_key, value, context) =>
-    typeof value === 'number' && /^-?\d+$/.test(context.source ?? '')
-      ? BigInt(context.source as string)
-      : value;
-  return JSON.parse(text, revive as (key: string, value: unknown) => unknown) as Entry;
 }
 
 /** V8 quotes the text around the error, which may be a part of a value: the message goes into worker.log. */

@@ -1,7 +1,8 @@
 /**
  * The journal: every applied entry, in the order of applying, as JSON lines in completed/journal-NNNNNNNN.jsonl.
  *
- * A line is the entry as it was spooled plus `name` (its file name), `key` (its ledger key) and `applied_at`.
+ * A line is the entry as it was spooled plus `name` (its file name), `key` (its ledger key) and `applied_at`; before
+ * these `"duplicate_row":true` when the entry was a structured row that was there already.
  * Lines are on disk (fdatasync) before the entries leave pending/, so a backup plus the journal since is the
  * database at any later moment. A crash can leave a torn last line; `Journal.open` cuts it off, and recovery writes
  * the line again, because its entry is still in pending/. Files are numbered, not dated: a clock set back can't
@@ -34,6 +35,8 @@ export interface JournalLine {
   readonly key: string;
   /** ISO 8601, UTC. */
   readonly appliedAt: string;
+  /** The row that the entry holds was there already. */
+  readonly isDuplicateRow?: true;
 }
 
 /** What recovery wants to know of a line. */
@@ -44,6 +47,7 @@ export interface RecentLine {
   readonly db?: string;
   /** The line's beginning is not in what was read, so `db` is not known. */
   readonly isCut?: true;
+  readonly isDuplicateRow?: true;
 }
 
 export class Journal {
@@ -91,7 +95,8 @@ export class Journal {
     return readTail(this.#spool).flatMap((text) => {
       const end = endOfLine(text);
       if (!end || !(names.has(end.name) || keys.has(end.key))) return [];
-      return [{ name: end.name, key: end.key, ...headOf(text) }];
+      const { name, key, isDuplicateRow } = end;
+      return [{ name, key, ...headOf(text), ...(isDuplicateRow ? { isDuplicateRow } : {}) }];
     });
   }
 
@@ -162,7 +167,8 @@ function openForAppending(path: string): number {
 }
 
 function formatLine(line: JournalLine): string {
-  const extra = `"name":${JSON.stringify(line.name)},"key":${JSON.stringify(line.key)},"applied_at":"${line.appliedAt}"}\n`;
+  const mark = line.isDuplicateRow ? DUPLICATE_MARK : '';
+  const extra = `${mark}"name":${JSON.stringify(line.name)},"key":${JSON.stringify(line.key)},"applied_at":"${line.appliedAt}"}\n`;
   const text = line.text;
   // Our own writers end an entry in `}` and a newline and have no other; foreign ones may have laid it out.
   if (text.endsWith('}\n') && text.indexOf('\n') === text.length - 1) return `${text.slice(0, -2)},${extra}`;
@@ -173,6 +179,7 @@ function formatLine(line: JournalLine): string {
     .slice(0, -1)},${extra}`;
 }
 
+const DUPLICATE_MARK = '"duplicate_row":true,';
 const NAME_KEY = '"name":"';
 /** No longer than a file's name, with the quotes around it. */
 const NAME_VALUE = /^([^"\\]{1,255})","key":"/;
@@ -193,7 +200,8 @@ export function endOfLine(line: string): Omit<JournalLine, 'text'> | undefined {
   const name = NAME_VALUE.exec(line.slice(start, start + 300));
   if (!name) return undefined;
   const key = line.slice(start + name[0].length - 1, line.length - end[0].length + 1);
-  return { name: name[1] as string, key: JSON.parse(key) as string, appliedAt: end[1] as string };
+  const plain = { name: name[1] as string, key: JSON.parse(key) as string, appliedAt: end[1] as string };
+  return line.endsWith(DUPLICATE_MARK, at) ? { ...plain, isDuplicateRow: true } : plain;
 }
 
 /** An entry larger than what is read has its beginning outside of it. */

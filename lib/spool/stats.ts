@@ -23,7 +23,7 @@ export interface Stats {
   processed: number;
   failed: number;
   retried: number;
-  /** Entries skipped because their ledger key was there. */
+  /** Entries skipped because their ledger key was there, and structured rows because these were. */
   duplicates: number;
   /** Targets that have been opened once: a missing file is then an outage, not a new database. */
   databases: string[];

@@ -20,6 +20,11 @@ export interface Result {
   readonly micros: number;
 }
 
+/** A structured row that was there already: the entry is done, and counted as a duplicate. */
+export function isDuplicateRow(outcome: Result['outcome']): boolean {
+  return outcome.kind === 'applied' && outcome.duplicateRow === true;
+}
+
 export interface ApplyOptions {
   /** Called before every entry; `leave` after it. */
   readonly enter: (item: Item) => void;

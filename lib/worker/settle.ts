@@ -13,7 +13,7 @@ import type { Journal, JournalLine } from '../spool/journal.ts';
 import type { Spool } from '../spool/layout.ts';
 import { replaceFile } from '../spool/publish.ts';
 import { countApplied, countFailed, type Stats } from '../spool/stats.ts';
-import type { Result } from './apply.ts';
+import { isDuplicateRow, type Result } from './apply.ts';
 import { jitter } from './backoff.ts';
 import type { WorkerSummary } from './batch.ts';
 import { type Item, targetOf } from './intake.ts';
@@ -54,7 +54,7 @@ export function settle(context: SettleContext, results: readonly Result[]): void
       settleFailure(context, item, outcome);
       continue;
     }
-    if (outcome.kind === 'applied') {
+    if (outcome.kind === 'applied' && !isDuplicateRow(outcome)) {
       countApplied(stats, item.entry.operation, micros);
       summary.applied += 1;
     } else {
@@ -67,8 +67,9 @@ export function settle(context: SettleContext, results: readonly Result[]): void
 }
 
 /** The journal line of an applied item. */
-export function journalLine(item: Item, appliedAt: string): JournalLine {
-  return { text: item.text, name: item.name, key: item.key, appliedAt };
+export function journalLine(item: Item, appliedAt: string, outcome?: Result['outcome']): JournalLine {
+  const line = { text: item.text, name: item.name, key: item.key, appliedAt };
+  return outcome && isDuplicateRow(outcome) ? { ...line, isDuplicateRow: true } : line;
 }
 
 function journalApplied(context: SettleContext, results: readonly Result[], appliedAt: string): void {
@@ -85,8 +86,10 @@ function journalApplied(context: SettleContext, results: readonly Result[], appl
     context,
     repeated.map(({ item }) => item).filter((item) => !ours.has(keyAtTarget(item))),
   );
-  const items = [...missing, ...applied.map(({ item }) => item)];
-  journal.append(items.map((item) => journalLine(item, appliedAt)));
+  journal.append([
+    ...missing.map((item) => journalLine(item, appliedAt)),
+    ...applied.map(({ item, outcome }) => journalLine(item, appliedAt, outcome)),
+  ]);
 }
 
 /**

@@ -19,7 +19,7 @@ import {
   readJournal,
 } from '../../spool/journal-read.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
-import { applyItems } from '../../worker/apply.ts';
+import { applyItems, isDuplicateRow } from '../../worker/apply.ts';
 import type { Item } from '../../worker/intake.ts';
 import { withDatabase } from '../database/open.ts';
 import { withQueueHeld } from '../hold.ts';
@@ -243,8 +243,8 @@ function applyAll(
 ): void {
   const settle: Parameters<typeof applyItems>[2]['settle'] = (results) => {
     for (const { item, outcome } of results) {
-      if (outcome.kind === 'applied') report.applied += 1;
-      else if (outcome.kind === 'duplicate') report.duplicates += 1;
+      if (outcome.kind === 'duplicate' || isDuplicateRow(outcome)) report.duplicates += 1;
+      else if (outcome.kind === 'applied') report.applied += 1;
       else report.failed.push({ name: item.name, operation: item.entry.operation, error: outcome.error });
     }
   };
