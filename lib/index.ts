@@ -54,8 +54,6 @@ export {
   type Unit,
 } from './maintenance/health/thresholds.ts';
 export { type InitReport, initialize } from './maintenance/init.ts';
-export { findLetters, type Letter, readLetter, readLetters } from './maintenance/letters.ts';
-export { discardLetters, type Refusal, type RetryResult, retryLetters } from './maintenance/retry.ts';
 export {
   type RoutineReport,
   runRoutine,
@@ -71,7 +69,9 @@ export { enqueue, openQueue, type Queue, type WriteRequest, type WriteResult } f
 export { type Fate, waitForEntry } from './producer/wait.ts';
 export type { Entry, EntryError, Params } from './spool/entry.ts';
 export { type Spool, spoolAt } from './spool/layout.ts';
+export { findLetters, type Letter, readLetter, readLetters } from './spool/letters.ts';
 export type { WorkerSummary } from './worker/batch.ts';
 export { type RunOptions, runWorker, startWorker } from './worker/control.ts';
 export { type Log, openLog } from './worker/log.ts';
 export { livingWorker, type Presence, stopWorker } from './worker/presence.ts';
+export { discardLetters, type Refusal, type RetryResult, retryLetters } from './worker/retry.ts';

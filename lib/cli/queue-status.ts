@@ -3,9 +3,9 @@ import { loadConfig } from '../config.ts';
 import { EXIT } from '../errors.ts';
 import { renderPage } from '../maintenance/page.ts';
 import { readStatus } from '../maintenance/status.ts';
-import { paintFor } from '../maintenance/text.ts';
 import { watchStatus } from '../maintenance/watch.ts';
 import { spoolAt } from '../spool/layout.ts';
+import { paintFor } from '../terminal/text.ts';
 import { printJson, printLines, widthOf } from './output.ts';
 import { numberOption, parse, refuseArguments, runCommand, usage } from './runner.ts';
 
