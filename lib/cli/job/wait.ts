@@ -2,7 +2,7 @@
 import { EXIT } from '../../errors.ts';
 import { hasEnded } from '../../jobs/job.ts';
 import { type Waited, waitForJob } from '../../jobs/wait.ts';
-import { printable } from '../../terminal/text.ts';
+import { countOf, printable } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { numberOption, parse } from '../runner.ts';
 import type { Verb } from '../verb.ts';
@@ -54,7 +54,7 @@ function sentence({ id, state, job, firstError }: Waited): string {
   const first = firstError === undefined ? '' : `; the first error: ${printable(firstError)}`;
   switch (state) {
     case 'completed':
-      return `the job ${id} is completed${job ? ` (${job.total} items)` : ''}`;
+      return `the job ${id} is completed${job ? ` (${countOf(job.total, 'item')})` : ''}`;
     case 'failed':
       return `the job ${id} has failed${job ? `: ${job.failed}${items}` : ''}${first}`;
     case 'cancelled':
