@@ -1,6 +1,20 @@
 /** The TypeScript API. Everything exported here is documented where it is defined. */
 export { type Config, loadConfig } from './config.ts';
 export { type ErrorCode, EXIT, QueueError } from './errors.ts';
+export { type CancelOptions, cancelJob } from './jobs/cancel.ts';
+export { createJob, type NewJob } from './jobs/create.ts';
+export { exportJobs } from './jobs/export.ts';
+export { type PastJob, type PastOptions, readHistory } from './jobs/history.ts';
+export { type ImportOptions, type ImportReport, importJobs } from './jobs/import.ts';
+export { type ItemResult, type ItemState, JOB_STATES, type Job, type JobState } from './jobs/job.ts';
+export { type JobDetails, type JobList, type ListOptions, listJobs, readJobDetails } from './jobs/list.ts';
+export { pauseOf as pauseQueue, resumeOf as resumeQueue } from './jobs/pause.ts';
+export { type RemoveOptions, removeJob, removeOldJobs } from './jobs/remove.ts';
+export { readResults } from './jobs/results.ts';
+export { type RetryReport, retryJob } from './jobs/retry.ts';
+export { seal as sealJob } from './jobs/seal.ts';
+export { type JobStats, type NameStats, type Period, readJobStats } from './jobs/stats.ts';
+export { type Waited, type WaitOptions, waitForJob } from './jobs/wait.ts';
 export { type Verification, verifyBackup } from './maintenance/backups/check.ts';
 export {
   type PruneLedgerOptions,
@@ -54,8 +68,6 @@ export {
   type Unit,
 } from './maintenance/health/thresholds.ts';
 export { type InitReport, initialize } from './maintenance/init.ts';
-export { findLetters, type Letter, readLetter, readLetters } from './maintenance/letters.ts';
-export { discardLetters, type Refusal, type RetryResult, retryLetters } from './maintenance/retry.ts';
 export {
   type RoutineReport,
   runRoutine,
@@ -79,7 +91,10 @@ export {
 export { type Fate, waitForEntry } from './producer/wait.ts';
 export type { Entry, EntryError, Params } from './spool/entry.ts';
 export { type Spool, spoolAt } from './spool/layout.ts';
+export { findLetters, type Letter, readLetter, readLetters } from './spool/letters.ts';
+export { type Pauses, readPauses } from './spool/pause.ts';
 export type { WorkerSummary } from './worker/batch.ts';
 export { type RunOptions, runWorker, startWorker } from './worker/control.ts';
 export { type Log, openLog } from './worker/log.ts';
 export { livingWorker, type Presence, stopWorker } from './worker/presence.ts';
+export { discardLetters, type Refusal, type RetryResult, retryLetters } from './worker/retry.ts';

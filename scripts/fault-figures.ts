@@ -1,7 +1,7 @@
 /** `tsx scripts/fault-figures.ts FILE`: what a run of the fault suite did, as a table, from the lines tests wrote. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { table } from '../lib/maintenance/table.ts';
+import { table } from '../lib/terminal/table.ts';
 import type { Figures } from '../test/support/faults.ts';
 
 const COLUMNS: readonly (readonly [keyof Figures, string])[] = [

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { QueueError } from '../lib/errors.ts';
 import { runRoutine, type Step } from '../lib/maintenance/routine.ts';
 import { renderEnd, renderStep } from '../lib/maintenance/routine-page.ts';
-import { plain } from '../lib/maintenance/text.ts';
 import { ensureSpool, spoolAt } from '../lib/spool/layout.ts';
+import { plain } from '../lib/terminal/text.ts';
 import { type Project, project, type Result } from './support/project.ts';
 import { drained, entryText, logged, logs, withLog } from './support/queue.ts';
 

@@ -1,17 +1,6 @@
 /** queue-status: the page, --json, --stats and --watch, against real queues and in a real terminal. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { DIST, type Project, project, type Result, waitFor, workerPid } from './support/project.ts';
@@ -25,9 +14,9 @@ import {
   putEntry,
   startWorker,
   stopWorker,
-  unless,
   withLog,
 } from './support/queue.ts';
+import { inTerminal, noTmux } from './support/terminal.ts';
 
 type Json = Record<string, unknown>;
 
@@ -296,56 +285,6 @@ test('--watch in a pipe: plain pages after a blank line, and SIGTERM ends it wit
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
   assert.doesNotMatch(watch.text(), /[\x00-\x09\x0b-\x1f]/);
 });
-
-interface Terminal {
-  keys(...keys: string[]): void;
-  resize(columns: number, rows: number): void;
-  /** The screen's lines, without trailing blank ones; `escapes` keeps colours. */
-  screen(escapes?: boolean): string[];
-  /** 1 when the cursor is visible. */
-  cursor(): string;
-}
-
-/** Runs `work` with a bash in a tmux of the test's own. */
-async function inTerminal(
-  self: Project,
-  env: Record<string, string>,
-  work: (shell: Terminal) => Promise<void>,
-): Promise<void> {
-  // A socket's path is limited to about 100 bytes.
-  const directory = mkdtempSync(join(tmpdir(), 'hookspool-tmux-'));
-  const tmux = (...args: string[]): string => {
-    const base = ['-S', join(directory, 's'), '-f', '/dev/null'];
-    const {
-      status: code,
-      stdout,
-      stderr,
-    } = spawnSync('tmux', [...base, ...args], {
-      encoding: 'utf8',
-      cwd: self.dir,
-      env: { ...self.env, LC_ALL: 'C.UTF-8', TERM: 'screen-256color', ...env },
-    });
-    assert.equal(code, 0, `tmux ${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
-  try {
-    tmux('new-session', '-d', '-x', '100', '-y', '45', "env PS1='> ' bash --norc --noprofile");
-    await work({
-      keys: (...keys) => void tmux('send-keys', ...keys),
-      resize: (columns, rows) => void tmux('resize-window', '-x', String(columns), '-y', String(rows)),
-      screen: (escapes = false) =>
-        tmux('capture-pane', '-p', ...(escapes ? ['-e'] : []))
-          .trimEnd()
-          .split('\n'),
-      cursor: () => tmux('display-message', '-p', '#{cursor_flag}').trim(),
-    });
-  } finally {
-    spawnSync('tmux', ['-S', join(directory, 's'), 'kill-server']);
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-const noTmux = unless('tmux', ['-V'], 'tmux');
 
 test('--watch in a terminal: redrawn in place, and Ctrl-C leaves the terminal as it was', {
   skip: noTmux,

@@ -1,10 +1,25 @@
 /** How executables print: lines, JSON, and a question where someone is there to answer it. */
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { exactJson } from '../exact-json.ts';
 
 export function printLines(lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
+
+/** Lines as they are made, no faster than they are read: memory does not grow with their number. */
+export async function printStream(lines: Iterable<string>): Promise<void> {
+  let text = '';
+  for (const line of lines) {
+    text += `${line}\n`;
+    if (text.length < PORTION) continue;
+    if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+    text = '';
+  }
+  process.stdout.write(text);
+}
+
+const PORTION = 64 * 1024;
 
 /** Indented for people; still one value for a program. */
 export function printJson(value: unknown): void {
@@ -32,4 +47,11 @@ export async function confirm(question: string): Promise<boolean> {
   } finally {
     terminal.close();
   }
+}
+
+/** Aborted by Ctrl-C and SIGTERM, which are how a watch is meant to end. */
+export function untilInterrupted(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort());
+  return controller.signal;
 }

@@ -1,7 +1,7 @@
 /** Progress of long work: a bar on the terminal, on stderr; nothing where nobody looks. */
 import { Presets, SingleBar } from 'cli-progress';
 import { onInterrupt } from '../maintenance/interrupt.ts';
-import { formatSeconds } from '../maintenance/text.ts';
+import { formatSeconds } from '../terminal/text.ts';
 
 /** Told how far the work is; `total` may change. */
 export type OnProgress = (done: number, total: number) => void;

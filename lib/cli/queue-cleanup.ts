@@ -2,8 +2,8 @@
 import { loadConfig } from '../config.ts';
 import { EXIT } from '../errors.ts';
 import { cleanUp, TASKS, type Task } from '../maintenance/cleanup.ts';
-import { printable } from '../maintenance/text.ts';
 import { spoolAt } from '../spool/layout.ts';
+import { printable } from '../terminal/text.ts';
 import { printJson, printLines } from './output.ts';
 import { numberOption, parse, refuseArguments, runCommand, usage } from './runner.ts';
 

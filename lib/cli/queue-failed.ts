@@ -2,10 +2,10 @@
 import { loadConfig } from '../config.ts';
 import { EXIT } from '../errors.ts';
 import { letterPage, letterTable, reportLetter } from '../maintenance/failed-page.ts';
-import { findLetters, type Letter, readLetter, readLetters } from '../maintenance/letters.ts';
-import { discardLetters, retryLetters } from '../maintenance/retry.ts';
-import { countOf, printable } from '../maintenance/text.ts';
 import { checkSpool, type Spool, spoolAt } from '../spool/layout.ts';
+import { findLetters, type Letter, readLetter, readLetters } from '../spool/letters.ts';
+import { countOf, printable } from '../terminal/text.ts';
+import { discardLetters, retryLetters } from '../worker/retry.ts';
 import { canAsk, confirm, printJson, printLines, widthOf } from './output.ts';
 import { parse, runCommand, usage } from './runner.ts';
 

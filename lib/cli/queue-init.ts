@@ -5,11 +5,11 @@ import { EXIT } from '../errors.ts';
 import { changeHooks, type HookEntry, type SettingsReport } from '../maintenance/hooks-settings.ts';
 import { type InitReport, initialize } from '../maintenance/init.ts';
 import { planReset, type ResetPlan, refuseWhileWorking, resetSpool } from '../maintenance/reset.ts';
-import { countOf, formatBytes, printable } from '../maintenance/text.ts';
 import { verifyInstallation } from '../maintenance/verify.ts';
 import { renderFindings } from '../maintenance/verify-page.ts';
 import { installationPath } from '../package.ts';
 import { spoolAt } from '../spool/layout.ts';
+import { countOf, formatBytes, printable } from '../terminal/text.ts';
 import { canAsk, confirm, printJson, printLines } from './output.ts';
 import { parse, refuseArguments, runCommand, usage } from './runner.ts';
 

@@ -16,9 +16,8 @@ import { daily, hourly, weekly } from './maint/routines.ts';
 import { schedule } from './maint/schedule.ts';
 import { stats } from './maint/stats.ts';
 import { vacuum } from './maint/vacuum.ts';
-import type { Verb } from './maint/verb.ts';
 import { verify } from './maint/verify.ts';
-import { runCommand, usage } from './runner.ts';
+import { listOf, runVerbs, type Verb } from './verb.ts';
 
 const verbs: readonly Verb[] = [
   backup,
@@ -45,7 +44,7 @@ const help = `Usage: queue-maint COMMAND [OPTIONS]
 
 Looks after the database of a queue, while hooks write and the worker applies. It is about HIVE_DB, or --db PATH.
 
-${verbs.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`).join('\n')}
+${listOf(verbs)}
 
 queue-maint COMMAND --help says more about each.
 
@@ -61,17 +60,5 @@ Examples:
 if (isSqlThread()) runSqlThread();
 else {
   doDutiesOnSignals();
-  void runCommand({
-    name: 'queue-maint',
-    help: (args) => verbOf(args[0])?.help ?? help,
-    run([name, ...args]) {
-      const verb = verbOf(name);
-      if (!verb) throw usage(name === undefined ? 'say what to do' : `there is no command '${name}'`);
-      return verb.run(args);
-    },
-  });
-}
-
-function verbOf(name: string | undefined): Verb | undefined {
-  return verbs.find((verb) => verb.name === name);
+  runVerbs('queue-maint', verbs, help);
 }

@@ -3,10 +3,10 @@ import { loadConfig } from '../config.ts';
 import { EXIT } from '../errors.ts';
 import { renderPage } from '../maintenance/page.ts';
 import { readStatus } from '../maintenance/status.ts';
-import { paintFor } from '../maintenance/text.ts';
 import { watchStatus } from '../maintenance/watch.ts';
 import { spoolAt } from '../spool/layout.ts';
-import { printJson, printLines, widthOf } from './output.ts';
+import { paintFor } from '../terminal/text.ts';
+import { printJson, printLines, untilInterrupted, widthOf } from './output.ts';
 import { numberOption, parse, refuseArguments, runCommand, usage } from './runner.ts';
 
 const help = `Usage: queue-status [--stats] [--json | --watch [--interval SECONDS]]
@@ -71,10 +71,3 @@ void runCommand({
     return EXIT.ok;
   },
 });
-
-/** Aborted by Ctrl-C and SIGTERM, which are how a watch is meant to end. */
-function untilInterrupted(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort());
-  return controller.signal;
-}

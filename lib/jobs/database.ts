@@ -4,11 +4,11 @@
  * Opening brings an older file up to date. A newer one, from a later version of hookspool, is refused. The file and
  * those that SQLite puts beside it are 0600; a symlink or anything else but a file in its place is refused.
  */
-import { closeSync, constants } from 'node:fs';
+import { closeSync, constants, lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, QueueError } from '../errors.ts';
+import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { type Db, hasWaitingJournal, loadDriver } from '../sink/driver.ts';
-import { ensureSpool, type Spool } from '../spool/layout.ts';
+import { checkSpool, ensureSpool, type Spool } from '../spool/layout.ts';
 import { openOwnFile } from '../spool/publish.ts';
 import { MIGRATIONS } from './schema.ts';
 
@@ -33,9 +33,7 @@ export function jobsPath(spool: Spool): string {
 export function openJobs(spool: Spool, options: OpenJobsOptions = {}): Db {
   ensureSpool(spool);
   const path = jobsPath(spool);
-  // O_NOFOLLOW: SQLite itself would follow a planted symlink and write there.
-  closeSync(openOwnFile(path, constants.O_RDWR | constants.O_CREAT));
-  if (hasWaitingJournal(path)) throw unusable(path, 'there is a FIFO in the place of its journal');
+  if (!isThere(path)) closeSync(openOwnFile(path, constants.O_RDWR | constants.O_CREAT));
   let db: Db | undefined;
   try {
     db = new (loadDriver(path))(path, { timeout: options.busyTimeout ?? BUSY_TIMEOUT_MS });
@@ -48,6 +46,76 @@ export function openJobs(spool: Spool, options: OpenJobsOptions = {}): Db {
     db?.close();
     throw error instanceof QueueError ? error : unusable(path, messageOf(error), error);
   }
+}
+
+/**
+ * Opens jobs.db only to read. Nothing is created.
+ * @returns undefined when there is none yet.
+ * @throws QueueError DATABASE when it can't be used or is of a later version; SPOOL_UNSAFE.
+ */
+export function openJobsToRead(spool: Spool): Db | undefined {
+  checkSpool(spool);
+  const path = jobsPath(spool);
+  if (!isThere(path)) return undefined;
+  let db: Db | undefined;
+  try {
+    db = new (loadDriver(path))(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+    const version = versionOf(db);
+    if (version === MIGRATIONS.length) return db;
+    db.close();
+    // Another process is just making it; or it is older, and has to be brought up to date first.
+    return version === 0 ? undefined : openJobs(spool);
+  } catch (error) {
+    db?.close();
+    throw error instanceof QueueError ? error : unusable(path, messageOf(error), error);
+  }
+}
+
+/**
+ * Opens jobs.db for `work` and closes it.
+ * @throws QueueError DATABASE for what the driver throws; what `work` throws.
+ */
+export function withJobs<T>(spool: Spool, work: (db: Db) => T): T {
+  return closing(spool, openJobs(spool), work);
+}
+
+/** The same to read only; without jobs.db the result is `none()`. */
+export function withJobsToRead<T>(spool: Spool, none: () => T, work: (db: Db) => T): T {
+  const db = openJobsToRead(spool);
+  return db ? closing(spool, db, work) : none();
+}
+
+function closing<T>(spool: Spool, db: Db, work: (db: Db) => T): T {
+  try {
+    return work(db);
+  } catch (error) {
+    throw jobsError(spool, error);
+  } finally {
+    db.close();
+  }
+}
+
+/** What the driver threw, as one of our errors; others as they are. */
+export function jobsError(spool: Spool, error: unknown): unknown {
+  return codeOf(error)?.startsWith('SQLITE_') && !(error instanceof QueueError)
+    ? unusable(jobsPath(spool), messageOf(error), error)
+    : error;
+}
+
+/**
+ * SQLite itself would follow a planted symlink and write there, and wait for a FIFO. By lstat and not by opening it:
+ * closing a file takes away every lock that this process has on it.
+ * @throws QueueError SPOOL_UNSAFE, DATABASE.
+ */
+function isThere(path: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat && !stat.isFile()) {
+    throw new QueueError('SPOOL_UNSAFE', `the spool is refused: ${path} is not a file`, {
+      hint: 'Move it away.',
+    });
+  }
+  if (hasWaitingJournal(path)) throw unusable(path, 'there is a FIFO in the place of its journal');
+  return stat !== undefined;
 }
 
 function migrate(db: Db, path: string): void {

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { QueueError } from '../errors.ts';
 import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
+import { RETRY_SUFFIX } from '../spool/letters.ts';
 import { hasEnded, type Job, readJob } from './job.ts';
 
 export interface NewItem {
@@ -29,7 +30,7 @@ export interface Fate extends NewItem {
 }
 
 /** With this many rows the producers of other jobs wait 10 to 20 ms. */
-const CHUNK = 2000;
+export const CHUNK = 2000;
 /** A producer publishes milliseconds after it has registered. */
 const UNPUBLISHED_AFTER_MS = 60_000;
 
@@ -104,7 +105,11 @@ export function sealJob(db: Db, id: string): Job {
     .immediate();
 }
 
-/** Withdraws queued items that were registered long ago and whose entries are not in pending/. @returns how many. */
+/**
+ * Decides queued items that were registered long ago and whose entries are not in pending/: they were never published
+ * and are withdrawn; or they were to be tried again, which was interrupted, and have failed as their letters say.
+ * @returns how many.
+ */
 export function dropUnpublished(db: Db, spool: Spool, id: string, now = Date.now()): number {
   const old = db
     .prepare("SELECT name FROM job_results WHERE job_id = ? AND state = 'queued' AND finished_at < ?")
@@ -115,16 +120,28 @@ export function dropUnpublished(db: Db, spool: Spool, id: string, now = Date.now
   for (let at = 0; at < missing.length; at += CHUNK) {
     db.transaction(() => {
       const drop = db.prepare(
-        "UPDATE job_results SET state = 'withdrawn', error = ? WHERE job_id = ? AND name = ? AND state = 'queued'",
+        "UPDATE job_results SET state = ?, error = ? WHERE job_id = ? AND name = ? AND state = 'queued'",
       );
-      for (const name of missing.slice(at, at + CHUNK)) drop.run('its entry is not in pending/', id, name);
+      for (const name of missing.slice(at, at + CHUNK)) {
+        if (letterOf(spool, name))
+          drop.run('failed', 'it stands in failed/, and was not tried again', id, name);
+        else drop.run('withdrawn', 'its entry is not in pending/', id, name);
+      }
       endIfDone(db, id);
     }).immediate();
   }
   return missing.length;
 }
 
-/** Ends the job when it has all its items and none is queued. Call it inside a transaction. */
+/** The name in failed/ of an item's dead letter: its own, or that of one whose retry was interrupted. */
+export function letterOf(spool: Spool, name: string): string | undefined {
+  return [name, name + RETRY_SUFFIX].find((letter) => existsSync(join(spool.failed, letter)));
+}
+
+/**
+ * Ends the job when it has all its items and none is queued; one that has failed is completed when the last of its dead
+ * letters was put back and applied. Call it inside a transaction.
+ */
 export function endIfDone(db: Db, id: string): void {
   const ended = db.prepare(END).run({ id, now: Date.now() }).changes === 1;
   if (!ended) return;
@@ -138,7 +155,8 @@ const END = `UPDATE jobs SET
     state = CASE WHEN failed > 0 THEN 'failed' ELSE 'completed' END,
     error = CASE WHEN failed > 0 THEN failed || ' of ' || total || ' items failed' END,
     completed_at = :now
-  WHERE id = :id AND is_sealed = 1 AND state IN ('queued', 'running') AND processed + withdrawn = total`;
+  WHERE id = :id AND is_sealed = 1 AND processed + withdrawn = total
+    AND (state IN ('queued', 'running') OR state = 'failed' AND failed = 0)`;
 
 function refuseClosed(job: Job, count: number): void {
   const refuse = (why: string, hint: string): never => {

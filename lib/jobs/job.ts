@@ -108,14 +108,53 @@ export function jobOf(row: JobRow): Job {
 
 /** @throws QueueError NOT_FOUND. */
 export function readJob(db: Db, id: string): Job {
+  const job = findJob(db, id);
+  if (job) return job;
+  throw noJob(id);
+}
+
+export function findJob(db: Db, id: string): Job | undefined {
   const row = db.prepare('SELECT * FROM jobs WHERE id = ?').get(id) as JobRow | undefined;
-  if (row) return jobOf(row);
-  throw new QueueError('NOT_FOUND', `there is no job '${id}'`, {
+  return row && jobOf(row);
+}
+
+export function noJob(id: string): QueueError {
+  return new QueueError('NOT_FOUND', `there is no job '${id}'`, {
     hint: 'queue-job list shows them; completed ones are removed after QUEUE_JOB_RETENTION.',
   });
+}
+
+/** Its items that are neither applied nor failed nor withdrawn. */
+export function queuedOf(job: Pick<Job, 'total' | 'processed' | 'withdrawn'>): number {
+  return job.total - job.processed - job.withdrawn;
 }
 
 /** Milliseconds since 1970 as ISO 8601. */
 export function timeOf(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
+}
+
+/** A row of `job_results`. */
+export interface ResultRow {
+  readonly name: string;
+  readonly item: string;
+  readonly state: ItemState;
+  readonly error: string | null;
+  readonly details: string | null;
+  readonly duration_us: number | null;
+  readonly finished_at: number | null;
+}
+
+export function resultOf(row: ResultRow): ItemResult {
+  const isDecided = row.state === 'done' || row.state === 'failed';
+  return {
+    name: row.name,
+    item: row.item,
+    state: row.state,
+    success: isDecided ? row.state === 'done' : null,
+    error: row.error,
+    details: row.details === null ? null : (JSON.parse(row.details) as Record<string, unknown>),
+    durationUs: row.duration_us,
+    finishedAt: timeOf(row.finished_at),
+  };
 }

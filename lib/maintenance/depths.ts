@@ -4,15 +4,14 @@
  * A spool may hold a million entries: nothing is looked at but the names (no stat, no sort), and the age of the
  * oldest entry comes from the sequence in its name.
  */
-import { readdirSync } from 'node:fs';
 import { codeOf } from '../errors.ts';
 import { isEntryName } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
-import { forEachName } from '../spool/listing.ts';
+import { letterNames } from '../spool/letters.ts';
+import { forEachName, listing } from '../spool/listing.ts';
 import { MANIFEST_FILE, readManifest } from '../spool/manifest.ts';
 import { priorityOf } from '../spool/order.ts';
 import { microsOf } from '../spool/sequence.ts';
-import { letterNames } from './letters.ts';
 
 export interface Depths {
   /** Entries waiting, those in hand not counted. */
@@ -66,15 +65,5 @@ function forEachNameIfThere(directory: string, visit: (name: string) => void): v
     forEachName(directory, visit);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
-  }
-}
-
-/** The names in a directory; none when it is not there (yet). */
-export function listing(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
   }
 }

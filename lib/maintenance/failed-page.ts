@@ -1,9 +1,9 @@
 /** How queue-failed shows dead letters. Everything that came from an entry is escaped. */
 import { exactJson } from '../exact-json.ts';
 import type { Entry } from '../spool/entry.ts';
-import type { Letter } from './letters.ts';
-import { table } from './table.ts';
-import { columnsOf, fit, printable, printableBytes, printableLines } from './text.ts';
+import type { Letter } from '../spool/letters.ts';
+import { table } from '../terminal/table.ts';
+import { columnsOf, fit, printable, printableBytes, printableLines } from '../terminal/text.ts';
 
 /** A longer value of a parameter is cut on the page; --json has all of it. */
 const MAX_VALUE = 2000;

@@ -7,11 +7,11 @@
 import { lstatSync } from 'node:fs';
 import { QueueError } from '../errors.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
+import { listing } from '../spool/listing.ts';
 import { WorkerLock } from '../worker/lock.ts';
 import { openLog } from '../worker/log.ts';
 import { stopWorker } from '../worker/presence.ts';
 import { clearStartNotes, ensureWorker } from '../worker/start.ts';
-import { listing } from './depths.ts';
 import { onInterrupt } from './interrupt.ts';
 
 /** A worker finishes its batch first, and hooks start new ones. */

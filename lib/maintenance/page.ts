@@ -1,23 +1,10 @@
-/**
- * queue-status's page: the same text on a terminal, in a pipe and in --watch, apart from colour and width.
- *
- * A line is made of spans that are cut to the terminal's width before they are coloured, so that no line breaks and no
- * escape sequence is cut in two.
- */
+/** queue-status's page: the same text on a terminal, in a pipe and in --watch, apart from colour and width. */
+
+import { type Format, type Line, type PageStyle, paintLine, type Span } from '../terminal/line.ts';
+import { table } from '../terminal/table.ts';
+import { fit, formatBytes, formatMicros, formatSeconds, printable } from '../terminal/text.ts';
 import type { DatabaseHealth } from './database-health.ts';
 import type { OperationReport, StatusReport } from './status.ts';
-import { table } from './table.ts';
-import { columnsOf, fit, formatBytes, formatMicros, formatSeconds, type Paint, printable } from './text.ts';
-
-type Format = Parameters<Paint>[0];
-type Span = string | readonly [Format, string];
-type Line = readonly Span[];
-
-export interface PageStyle {
-  readonly paint: Paint;
-  /** Terminal columns; Infinity in a pipe. */
-  readonly columns: number;
-}
 
 /** What --watch adds. */
 export interface Throughput {
@@ -136,20 +123,6 @@ function operationLines(operations: readonly OperationReport[]): Line[] {
 
 function field(name: string, value: string | number): Line {
   return [`  ${`${name}:`.padEnd(12)} ${value}`];
-}
-
-function paintLine(line: Line, { paint, columns }: PageStyle): string {
-  let left = columns;
-  let painted = '';
-  for (const span of line) {
-    const [format, text] = typeof span === 'string' ? [undefined, span] : span;
-    if (text === '' || left < 1) continue;
-    const cut = fit(text, left);
-    left -= columnsOf(cut);
-    painted += format === undefined ? cut : paint(format, cut);
-    if (cut !== text) break;
-  }
-  return painted;
 }
 
 function ageOf(time: string): string {

@@ -15,9 +15,9 @@ import { join } from 'node:path';
 import { QueueError } from '../errors.ts';
 import { spoolIdentity } from '../spool/identity.ts';
 import { checkSpool, ensureSpool, type Spool, spoolDirectories } from '../spool/layout.ts';
+import { letterNames } from '../spool/letters.ts';
+import { listing } from '../spool/listing.ts';
 import { WorkerLock } from '../worker/lock.ts';
-import { listing } from './depths.ts';
-import { letterNames } from './letters.ts';
 import { presentWorker } from './present.ts';
 
 /** What a reset would remove. */

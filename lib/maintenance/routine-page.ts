@@ -1,7 +1,8 @@
 /** How a routine's report is shown: a line a step, the same on the terminal and in maint.log. */
+
+import { formatSeconds, type Paint, printableLines } from '../terminal/text.ts';
 import { STATE_FORMATS } from './health/health-page.ts';
 import type { RoutineReport, Step, StepReport } from './routine.ts';
-import { formatSeconds, type Paint, printableLines } from './text.ts';
 
 const STATE_WIDTH = 'critical'.length;
 

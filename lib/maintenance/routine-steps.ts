@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import type { Spool } from '../spool/layout.ts';
 import { readStats } from '../spool/stats.ts';
+import { countOf, formatBytes } from '../terminal/text.ts';
 import { verifyBackup } from './backups/check.ts';
 import { KEEP, makeBackup } from './backups/make.ts';
 import { pruneBackups } from './backups/prune.ts';
@@ -16,7 +17,6 @@ import { checkHealth } from './health/health.ts';
 import { summaryOf } from './health/health-page.ts';
 import type { Thresholds } from './health/thresholds.ts';
 import type { Step } from './routine.ts';
-import { countOf, formatBytes } from './text.ts';
 
 export interface StepContext {
   readonly config: Config;

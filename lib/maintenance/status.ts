@@ -9,13 +9,14 @@ import { lstatSync, statfsSync, statSync } from 'node:fs';
 import { uptime } from 'node:os';
 import type { Config } from '../config.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
+import { listing } from '../spool/listing.ts';
 import { nowMicros } from '../spool/sequence.ts';
 import { directCount, percentile, readStats, type Stats } from '../spool/stats.ts';
 import { isSameProcess, type Presence, readPresence } from '../worker/presence.ts';
 import { isStartNote } from '../worker/start.ts';
 import { type Complaint, recentComplaints } from './complaints.ts';
 import { type DatabaseHealth, lookAtDatabase } from './database-health.ts';
-import { type Depths, listing, readDepths } from './depths.ts';
+import { type Depths, readDepths } from './depths.ts';
 import { presentWorker } from './present.ts';
 
 export interface StatusReport {

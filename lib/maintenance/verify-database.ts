@@ -7,9 +7,9 @@ import { type Db, loadDriver } from '../sink/driver.ts';
 import { LEDGER } from '../sink/plan.ts';
 import type { Spool } from '../spool/layout.ts';
 import { readStats } from '../spool/stats.ts';
+import { formatBytes } from '../terminal/text.ts';
 import { lookAtDatabase } from './database-health.ts';
 import { type Answer, fault, ok, warning } from './findings.ts';
-import { formatBytes } from './text.ts';
 
 const TIMEOUT_MS = 1000;
 /** The worker checkpoints long before. */

@@ -1,6 +1,7 @@
 /** How queue-init --verify shows its findings: one line each, the advice below what needs any. */
+
+import { columnsOf, countOf, type Paint, paintFor, printable } from '../terminal/text.ts';
 import type { Finding } from './findings.ts';
-import { columnsOf, countOf, type Paint, paintFor, printable } from './text.ts';
 
 type Format = Parameters<Paint>[0];
 

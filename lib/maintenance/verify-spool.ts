@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { messageOf, QueueError } from '../errors.ts';
 import { checkSpool, FILE_MODE, type Spool, spoolDirectories } from '../spool/layout.ts';
-import { listing } from './depths.ts';
+import { listing } from '../spool/listing.ts';
+import { formatBytes, printable } from '../terminal/text.ts';
 import { type Answer, fault, ok, warning } from './findings.ts';
-import { formatBytes, printable } from './text.ts';
 
 const LITTLE_SPACE = 100 * 1024 * 1024;
 const NO_SPACE = 8 * 1024 * 1024;

@@ -9,13 +9,13 @@ import { journalFiles } from '../spool/journal.ts';
 import type { Spool } from '../spool/layout.ts';
 import { orphanNames, readManifest } from '../spool/manifest.ts';
 import { nowMicros } from '../spool/sequence.ts';
+import { countOf, formatSeconds, printable } from '../terminal/text.ts';
 import { WorkerLock } from '../worker/lock.ts';
 import { isSameProcess, readPresence } from '../worker/presence.ts';
 import { staleTemporaries } from '../worker/recover.ts';
 import { readDepths } from './depths.ts';
 import { type Answer, fault, ok, warning } from './findings.ts';
 import { presentWorker } from './present.ts';
-import { countOf, formatSeconds, printable } from './text.ts';
 
 /** Clocks that are set by NTP jump by less. */
 const CLOCK_SLACK_S = 5;

@@ -1,5 +1,6 @@
 /** Looking through a directory that may hold a million names. */
-import { opendirSync } from 'node:fs';
+import { opendirSync, readdirSync } from 'node:fs';
+import { codeOf } from '../errors.ts';
 
 /** Names read from a directory at a time. */
 const PORTION = 4096;
@@ -15,5 +16,15 @@ export function forEachName(directory: string, visit: (name: string) => void): v
     for (let entry = handle.readSync(); entry !== null; entry = handle.readSync()) visit(entry.name);
   } finally {
     handle.closeSync();
+  }
+}
+
+/** The names in a directory; none when it is not there (yet). */
+export function listing(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** The tables on the terminal; in colour and with lines on a terminal, plain when piped. */
 import Table from 'cli-table3';
-import { table as plain } from '../../lib/maintenance/table.ts';
+import { table as plain } from '../../lib/terminal/table.ts';
 import { type Result, short, type Table as TableData, type Target } from './model.ts';
 
 export function resultText(title: string, result: Result, isTerminal: boolean): string {

@@ -1,7 +1,7 @@
 /** queue-maint analyze. */
 import { EXIT } from '../../errors.ts';
 import { analyzeDatabase } from '../../maintenance/database/analyze.ts';
-import { countOf, printable } from '../../maintenance/text.ts';
+import { countOf, printable } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
 import { parse, refuseArguments } from '../runner.ts';

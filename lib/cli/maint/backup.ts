@@ -1,7 +1,7 @@
 /** queue-maint backup. */
 import { EXIT } from '../../errors.ts';
 import { KEEP, makeBackup } from '../../maintenance/backups/make.ts';
-import { formatBytes, printable } from '../../maintenance/text.ts';
+import { formatBytes, printable } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
 import { parse, refuseArguments } from '../runner.ts';

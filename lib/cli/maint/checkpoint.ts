@@ -5,7 +5,7 @@ import {
   type CheckpointMode,
   checkpointDatabase,
 } from '../../maintenance/database/checkpoint.ts';
-import { formatBytes } from '../../maintenance/text.ts';
+import { formatBytes } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withClock } from '../progress.ts';
 import { parse, refuseArguments, usage } from '../runner.ts';

@@ -3,7 +3,7 @@ import type { Config } from '../../config.ts';
 import { checkHealth } from '../../maintenance/health/health.ts';
 import { renderHealth } from '../../maintenance/health/health-page.ts';
 import { parseThresholds, type Thresholds } from '../../maintenance/health/thresholds.ts';
-import { paintFor } from '../../maintenance/text.ts';
+import { paintFor } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { parse, refuseArguments } from '../runner.ts';
 import { anyDatabaseOf, COMMON, STATE_EXIT, type Verb } from './verb.ts';

@@ -2,7 +2,7 @@
 import { EXIT } from '../../errors.ts';
 import { checkIntegrity } from '../../maintenance/database/integrity.ts';
 import { sizeOf } from '../../maintenance/database/pages.ts';
-import { printable } from '../../maintenance/text.ts';
+import { printable } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withClock } from '../progress.ts';
 import { parse, refuseArguments } from '../runner.ts';

@@ -2,7 +2,7 @@
 import { EXIT } from '../../errors.ts';
 import { pruneLedger } from '../../maintenance/backups/ledger.ts';
 import { withQueueHeld } from '../../maintenance/hold.ts';
-import { countOf } from '../../maintenance/text.ts';
+import { countOf } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { numberOption, parse, refuseArguments, usage } from '../runner.ts';
 import { COMMON, type Verb, whereOf } from './verb.ts';

@@ -2,8 +2,8 @@
 import { basename } from 'node:path';
 import { EXIT } from '../../errors.ts';
 import { type Backup, listBackups } from '../../maintenance/backups/shelf.ts';
-import { table } from '../../maintenance/table.ts';
-import { formatBytes, printable } from '../../maintenance/text.ts';
+import { table } from '../../terminal/table.ts';
+import { formatBytes, printable } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { parse, refuseArguments } from '../runner.ts';
 import { directoryOf } from './arguments.ts';

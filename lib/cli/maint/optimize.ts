@@ -1,7 +1,7 @@
 /** queue-maint optimize. */
 import { EXIT } from '../../errors.ts';
 import { optimizeDatabase, VACUUM_FROM } from '../../maintenance/database/optimize.ts';
-import { printable } from '../../maintenance/text.ts';
+import { printable } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
 import { parse, refuseArguments } from '../runner.ts';

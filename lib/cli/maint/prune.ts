@@ -1,7 +1,7 @@
 /** queue-maint prune. */
 import { EXIT } from '../../errors.ts';
 import { pruneBackups } from '../../maintenance/backups/prune.ts';
-import { countOf, printable } from '../../maintenance/text.ts';
+import { countOf, printable } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { numberOption, parse, refuseArguments, usage } from '../runner.ts';
 import { countOption, directoryOf } from './arguments.ts';

@@ -1,7 +1,7 @@
 /** How restore and replay tell what they have applied. */
 import type { ReplayReport } from '../../maintenance/backups/replay.ts';
-import { table } from '../../maintenance/table.ts';
-import { countOf, printable } from '../../maintenance/text.ts';
+import { table } from '../../terminal/table.ts';
+import { countOf, printable } from '../../terminal/text.ts';
 
 const MOST_FAILURES = 20;
 

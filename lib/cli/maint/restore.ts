@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { EXIT } from '../../errors.ts';
 import { type RestoreStep, restoreBackup } from '../../maintenance/backups/restore.ts';
-import { printable } from '../../maintenance/text.ts';
+import { printable } from '../../terminal/text.ts';
 import { canAsk, confirm, printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
 import { parse, usage } from '../runner.ts';

@@ -17,8 +17,8 @@ import {
   type StepContext,
   verifyStep,
 } from '../../maintenance/routine-steps.ts';
-import { type Paint, paintFor, plain } from '../../maintenance/text.ts';
 import type { Spool } from '../../spool/layout.ts';
+import { type Paint, paintFor, plain } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { parse, refuseArguments, usage } from '../runner.ts';
 import { thresholdsOf } from './health.ts';

@@ -1,7 +1,7 @@
 /** Sizes before and after, as commands print them. */
 import type { DatabasePages } from '../../maintenance/database/pages.ts';
-import { table } from '../../maintenance/table.ts';
-import { formatBytes } from '../../maintenance/text.ts';
+import { table } from '../../terminal/table.ts';
+import { formatBytes } from '../../terminal/text.ts';
 
 /** What a slow disk reads, and SQLite checks, in a second. */
 export const BYTES_PER_SECOND = 200e6;

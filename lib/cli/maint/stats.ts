@@ -2,8 +2,8 @@
 import { EXIT } from '../../errors.ts';
 import { sizeOf } from '../../maintenance/database/pages.ts';
 import { type DatabaseStats, readDatabaseStats, type TableStats } from '../../maintenance/database/stats.ts';
-import { table } from '../../maintenance/table.ts';
-import { countOf, fit, formatBytes, formatSeconds, printable } from '../../maintenance/text.ts';
+import { table } from '../../terminal/table.ts';
+import { countOf, fit, formatBytes, formatSeconds, printable } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withClock } from '../progress.ts';
 import { parse, refuseArguments } from '../runner.ts';

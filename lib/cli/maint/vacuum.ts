@@ -2,7 +2,7 @@
 import { EXIT } from '../../errors.ts';
 import { vacuumIncrementally } from '../../maintenance/database/incremental.ts';
 import { planVacuum, type VacuumReport, vacuumDatabase } from '../../maintenance/database/vacuum.ts';
-import { formatSeconds } from '../../maintenance/text.ts';
+import { formatSeconds } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
 import { parse, refuseArguments, usage } from '../runner.ts';

@@ -1,18 +1,9 @@
-/** What the commands of queue-maint share: how one is described, and which queue and database it is about. */
+/** What the commands of queue-maint share: which queue and database it is about. */
 import { type Config, databasePath, isUrl, loadConfig } from '../../config.ts';
 import { type Spool, spoolAt } from '../../spool/layout.ts';
 import { usage } from '../runner.ts';
 
-/** One command of queue-maint. */
-export interface Verb {
-  readonly name: string;
-  /** What it does, for the list of all. */
-  readonly summary: string;
-  /** The whole --help text, examples included. */
-  readonly help: string;
-  /** @returns the exit code. */
-  run(args: string[]): Promise<number> | number;
-}
+export type { Verb } from '../verb.ts';
 
 /** Options that most of them have. */
 export const COMMON = {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { EXIT } from '../../errors.ts';
 import { type Verification, verifyBackup } from '../../maintenance/backups/check.ts';
 import { listBackups } from '../../maintenance/backups/shelf.ts';
-import { printable } from '../../maintenance/text.ts';
+import { printable } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { withBar } from '../progress.ts';
 import { parse, usage } from '../runner.ts';

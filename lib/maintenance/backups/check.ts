@@ -5,9 +5,9 @@ import { codeOf, messageOf } from '../../errors.ts';
 import { SinkOutage } from '../../sink/outage.ts';
 import { LEDGER } from '../../sink/plan.ts';
 import { removeLitter } from '../../spool/publish.ts';
+import { countOf } from '../../terminal/text.ts';
 import { INTEGRITY_CHECK, problemsIn } from '../database/integrity.ts';
 import { runSql } from '../database/sql-thread.ts';
-import { countOf } from '../text.ts';
 import { checkSpace, checksumOf, UNPACKED_RATIO, unpack } from './files.ts';
 import { type Label, readLabel, type Verified, writeLabel } from './shelf.ts';
 

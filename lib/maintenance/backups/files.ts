@@ -6,10 +6,10 @@ import { crc32, createGunzip, createGzip } from 'node:zlib';
 import { QueueError } from '../../errors.ts';
 import { FILE_MODE } from '../../spool/layout.ts';
 import { writeAll } from '../../spool/publish.ts';
+import { formatBytes } from '../../terminal/text.ts';
 import { withDatabase } from '../database/open.ts';
 import { sizeOf } from '../database/pages.ts';
 import { freeBytes } from '../database/space.ts';
-import { formatBytes } from '../text.ts';
 
 /** gzip makes a database a third or less; what is in a compressed one is at most about so many times larger. */
 export const UNPACKED_RATIO = 5;

@@ -9,8 +9,8 @@ import { closeSync, lstatSync, openSync, readFileSync, renameSync } from 'node:f
 import { basename, dirname, join } from 'node:path';
 import { codeOf, QueueError } from '../../errors.ts';
 import { FILE_MODE } from '../../spool/layout.ts';
+import { listing } from '../../spool/listing.ts';
 import { fsyncDirectory, removeLitter } from '../../spool/publish.ts';
-import { listing } from '../depths.ts';
 import { writeSynced } from './files.ts';
 
 export interface Label {

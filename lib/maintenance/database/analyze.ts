@@ -4,7 +4,7 @@
  */
 import { QueueError } from '../../errors.ts';
 import type { Db } from '../../sink/driver.ts';
-import { printable } from '../text.ts';
+import { printable } from '../../terminal/text.ts';
 import { withDatabase } from './open.ts';
 import { runSql } from './sql-thread.ts';
 

@@ -6,7 +6,7 @@
 import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { QueueError } from '../../errors.ts';
-import { formatBytes } from '../text.ts';
+import { formatBytes } from '../../terminal/text.ts';
 import type { DatabasePages } from './pages.ts';
 
 /** A frame of the WAL is a page and its header. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Db } from '../../sink/driver.ts';
 import { LEDGER, OWN_TABLES } from '../../sink/plan.ts';
 import { checkSpool, type Spool } from '../../spool/layout.ts';
-import { listing } from '../depths.ts';
+import { listing } from '../../spool/listing.ts';
 import { quoted, tablesOf } from './analyze.ts';
 import { withDatabase } from './open.ts';
 import { type DatabasePages, readPages, sizeOf } from './pages.ts';

@@ -2,10 +2,10 @@
 
 import { codeOf, messageOf } from '../../errors.ts';
 import { readStats } from '../../spool/stats.ts';
+import { formatBytes } from '../../terminal/text.ts';
 import { checkIntegrity, problemsIn } from '../database/integrity.ts';
 import { numberOf } from '../database/pages.ts';
 import type { Row } from '../database/sql-thread.ts';
-import { formatBytes } from '../text.ts';
 import { type Answer, bad, type Check, type Context, measured, ok, skipped } from './check.ts';
 import { accessTo, countPages, type PageCounts, withQuiet } from './quiet-database.ts';
 

@@ -1,5 +1,5 @@
 /** How queue-maint health shows its checks: a line each, what to do below those that need it. */
-import { countOf, type Paint, printable } from '../text.ts';
+import { countOf, type Paint, printable } from '../../terminal/text.ts';
 import type { HealthCheck, HealthState } from './check.ts';
 import type { HealthReport } from './health.ts';
 import { formatValue } from './thresholds.ts';

@@ -2,8 +2,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { isUrl } from '../../config.ts';
+import { formatBytes, formatSeconds } from '../../terminal/text.ts';
 import { freeBytes } from '../database/space.ts';
-import { formatBytes, formatSeconds } from '../text.ts';
 import { type Answer, bad, type Context, measured, skipped } from './check.ts';
 import { lastGoodBackup } from './last-backup.ts';
 

@@ -1,10 +1,10 @@
 /** The health checks of the spool: worker, waiting and failed entries, orphans, clock. */
 
+import { listing } from '../../spool/listing.ts';
 import { MANIFEST_FILE } from '../../spool/manifest.ts';
 import { floorOf, MAX_LEAD_US, nowMicros } from '../../spool/sequence.ts';
-import { listing } from '../depths.ts';
+import { countOf, formatSeconds } from '../../terminal/text.ts';
 import type { StatusReport } from '../status.ts';
-import { countOf, formatSeconds } from '../text.ts';
 import { type Answer, bad, type Check, type Context, measured, ok, skipped } from './check.ts';
 import { oldestDue } from './oldest.ts';
 

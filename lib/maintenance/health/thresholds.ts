@@ -3,7 +3,7 @@
  * `wal=50MB:100MB disk=10GB:5GB failed=off`. What is not such a text is an error that names it and what is allowed.
  */
 import { QueueError } from '../../errors.ts';
-import { formatBytes, formatSeconds } from '../text.ts';
+import { formatBytes, formatSeconds } from '../../terminal/text.ts';
 
 export type Unit = 'bytes' | 'seconds' | 'percent' | 'count';
 

@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { WHY_SUFFIX } from '../spool/deadletter.ts';
 import { type Entry, isEntryName, serializeEntry } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
+import { entryNameOf, RETRY_SUFFIX, readLetter } from '../spool/letters.ts';
 import { moveNew, publishAs, unlinkIfThere } from '../spool/publish.ts';
-import { ensureWorker } from '../worker/start.ts';
-import { entryNameOf, RETRY_SUFFIX, readLetter } from './letters.ts';
+import { ensureWorker } from './start.ts';
 
 export interface Refusal {
   readonly name: string;

@@ -7,11 +7,11 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, QueueError } from '../errors.ts';
-import { WHY_SUFFIX } from '../spool/deadletter.ts';
-import { type Entry, type EntryError, isEntryName, parseEntry } from '../spool/entry.ts';
-import type { Spool } from '../spool/layout.ts';
-import { readEntryFile } from '../spool/read.ts';
-import { listing } from './depths.ts';
+import { WHY_SUFFIX } from './deadletter.ts';
+import { type Entry, type EntryError, isEntryName, parseEntry } from './entry.ts';
+import type { Spool } from './layout.ts';
+import { listing } from './listing.ts';
+import { readEntryFile } from './read.ts';
 
 export interface Letter {
   /** Its file name in failed/. */

@@ -1,0 +1,81 @@
+/** queue-job create. */
+import { EXIT } from '../../errors.ts';
+import { createJob } from '../../jobs/create.ts';
+import { printJson, printLines } from '../output.ts';
+import { numberOption, parse, refuseArguments, usage } from '../runner.ts';
+import type { Verb } from '../verb.ts';
+import { countOption, ownSpool, timeOption } from './arguments.ts';
+
+const MAX_DELAY_S = 366 * 86_400;
+
+export const create: Verb = {
+  name: 'create',
+  summary: 'makes a job and prints its id',
+  help: `Usage: queue-job create [--name N] [--total N] [--meta JSON] [--after JOB] [--at TIME | --delay S] [--json]
+
+Makes a job without items and prints its id. queue-write --job ID adds items. It ends when it is sealed and all of them
+are decided: with its last item when --total says how many there are, else after queue-job seal ID.
+
+  --name N      what it is called in lists
+  --total N     how many items it is to have; with 0 it is completed at once
+  --meta JSON   an object with notes of your own
+  --after JOB   starts when that job is completed
+  --at TIME     starts then, such as 2026-01-31T18:00:00Z: a zone is needed
+  --delay S     starts in S seconds
+  --json        prints the job: {id, name, state, isSealed, expected, total, processed, failed, withdrawn, meta,
+                template, after, notBefore, createdAt, startedAt, completedAt, error}
+  -h, --help
+
+Exit codes: 0 done; 1 there is no job --after, or jobs.db can't be written; 2 usage.
+
+Examples:
+  id=$(queue-job create --name nightly --meta '{"source":"crm"}')
+  queue-job create --name index --after "$id" --total 1
+  queue-job create --name report --at 2026-01-31T18:00:00+01:00
+`,
+  run(args) {
+    const { values, positionals } = parse(args, {
+      name: { type: 'string' },
+      total: { type: 'string' },
+      meta: { type: 'string' },
+      after: { type: 'string' },
+      at: { type: 'string' },
+      delay: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    });
+    refuseArguments(positionals);
+    const job = createJob(ownSpool(), {
+      name: values.name,
+      total: countOption('--total', values.total),
+      meta: metaOf(values.meta),
+      after: values.after,
+      notBefore: notBeforeOf(values.at, values.delay),
+    });
+    if (values.json) printJson(job);
+    else printLines([job.id]);
+    return EXIT.ok;
+  },
+};
+
+/** @throws QueueError USAGE when it is no JSON object. */
+function metaOf(text: string | undefined): Record<string, unknown> | undefined {
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // As for what is no object.
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw usage('--meta is not a JSON object', `For example --meta '{"source":"crm"}'.`);
+}
+
+/** @throws QueueError USAGE. */
+function notBeforeOf(at: string | undefined, delay: string | undefined): number | undefined {
+  if (at !== undefined && delay !== undefined) throw usage('--at and --delay exclude each other');
+  if (at !== undefined) return timeOption('--at', at);
+  if (delay === undefined) return undefined;
+  return Math.round(Date.now() + numberOption('--delay', delay, { min: 0, max: MAX_DELAY_S }) * 1000);
+}
