@@ -71,7 +71,7 @@ export { enqueue, openQueue, type Queue, type WriteRequest, type WriteResult } f
 export { type Fate, waitForEntry } from './producer/wait.ts';
 export type { Entry, EntryError, Params } from './spool/entry.ts';
 export { type Spool, spoolAt } from './spool/layout.ts';
-export type { WorkerSummary } from './worker/batch.ts';
 export { type RunOptions, runWorker, startWorker } from './worker/control.ts';
 export { type Log, openLog } from './worker/log.ts';
 export { livingWorker, type Presence, stopWorker } from './worker/presence.ts';
+export type { WorkerSummary } from './worker/work.ts';

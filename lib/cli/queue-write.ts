@@ -21,6 +21,7 @@ Puts SQL into the queue and returns at once. Silent on success.
       --db PATH             target database (default: $HIVE_DB, .hive-mind/hive.db)
       --schema FILE         the migrations that the database gets before
       --id KEY              applied once per key, however often it is written
+      --job ID              an item of this job (queue-job create)
       --delay SECONDS       not applied before then
       --at TIME             the same, as an ISO 8601 time with a zone
       --durable             on disk (fsync) before it returns

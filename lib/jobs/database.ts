@@ -4,12 +4,11 @@
  * Opening brings an older file up to date. A newer one, from a later version of hookspool, is refused. The file and
  * those that SQLite puts beside it are 0600; a symlink or anything else but a file in its place is refused.
  */
-import { closeSync, constants } from 'node:fs';
+import { closeSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, QueueError } from '../errors.ts';
+import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { type Db, hasWaitingJournal, loadDriver } from '../sink/driver.ts';
-import { ensureSpool, type Spool } from '../spool/layout.ts';
-import { openOwnFile } from '../spool/publish.ts';
+import { ensureSpool, FILE_MODE, type Spool } from '../spool/layout.ts';
 import { MIGRATIONS } from './schema.ts';
 
 export interface OpenJobsOptions {
@@ -33,8 +32,7 @@ export function jobsPath(spool: Spool): string {
 export function openJobs(spool: Spool, options: OpenJobsOptions = {}): Db {
   ensureSpool(spool);
   const path = jobsPath(spool);
-  // O_NOFOLLOW: SQLite itself would follow a planted symlink and write there.
-  closeSync(openOwnFile(path, constants.O_RDWR | constants.O_CREAT));
+  makeOrCheck(path);
   if (hasWaitingJournal(path)) throw unusable(path, 'there is a FIFO in the place of its journal');
   let db: Db | undefined;
   try {
@@ -48,6 +46,24 @@ export function openJobs(spool: Spool, options: OpenJobsOptions = {}): Db {
     db?.close();
     throw error instanceof QueueError ? error : unusable(path, messageOf(error), error);
   }
+}
+
+/**
+ * SQLite itself would follow a planted symlink and write there. A file that is there is not opened to find out: closing
+ * any descriptor of it frees the locks of this process's other connections (POSIX locks are per process), and another
+ * process could then remove the journal that they write into.
+ */
+function makeOrCheck(path: string): void {
+  try {
+    if (!lstatSync(path, { throwIfNoEntry: false })) closeSync(openSync(path, 'wx', FILE_MODE));
+  } catch (error) {
+    // Another process has just made it.
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  if (lstatSync(path).isFile()) return;
+  throw new QueueError('SPOOL_UNSAFE', `the spool is refused: ${path} is not a file`, {
+    hint: 'Move it away.',
+  });
 }
 
 function migrate(db: Db, path: string): void {

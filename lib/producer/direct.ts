@@ -6,7 +6,7 @@
  * Built as dist/direct.cjs and loaded on demand (load-direct.ts): producers that only spool carry no SQL engine.
  */
 import type { Config } from '../config.ts';
-import { type ErrorCode, messageOf, QueueError } from '../errors.ts';
+import { messageOf, QueueError } from '../errors.ts';
 import { openSink } from '../sink/sink.ts';
 import { type Entry, entryName, serializeEntry } from '../spool/entry.ts';
 import { ledgerKey, spoolIdentity } from '../spool/identity.ts';
@@ -14,20 +14,10 @@ import { appendDirect } from '../spool/journal.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
 import { appendOwnFile } from '../spool/publish.ts';
 import { formatSequence, uniqueMicros } from '../spool/sequence.ts';
-
-/** Why a direct write failed; plain data, because errors of another bundle are of another class. */
-export interface DirectFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint?: string;
-}
+import type { Failure } from './load.ts';
 
 /** Applies one entry to its database and commits. @returns undefined when the database has it. */
-export function writeDirect(
-  config: Config,
-  spool: Spool,
-  draft: Omit<Entry, 'seq'>,
-): DirectFailure | undefined {
+export function writeDirect(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): Failure | undefined {
   try {
     return write(config, spool, draft);
   } catch (error) {
@@ -37,7 +27,7 @@ export function writeDirect(
   }
 }
 
-function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): DirectFailure | undefined {
+function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): Failure | undefined {
   const seq = formatSequence(uniqueMicros());
   const entry = { seq, ...draft } as Entry;
   const name = entryName(entry.priority, seq);
