@@ -99,20 +99,26 @@ export function recordFates(db: Db, fates: readonly Fate[]): void {
     const now = Date.now();
     for (const [id, own] of Map.groupBy(fates, ({ job }) => job)) {
       if (isThere.get(id) === undefined) continue;
-      for (const { name, item, state, error, details, durationUs } of own) {
-        const text = details === undefined ? null : JSON.stringify(details);
-        record.run(id, name, item, state, error ?? null, text, durationUs ?? null, now);
-      }
+      // One statement for all of them: binding a row's values costs as much as writing it.
+      const rows = own.map(({ name, item, state, error, details, durationUs }) => [
+        name,
+        item,
+        state,
+        error,
+        details && JSON.stringify(details),
+        durationUs,
+      ]);
+      record.run(id, now, JSON.stringify(rows));
       endIfDone(db, id, now);
     }
   }).immediate();
 }
 
-const RECORD = `INSERT INTO job_results(job_id, name, item, state, error, details, duration_us, finished_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+const RECORD = `INSERT INTO job_results(job_id, finished_at, name, item, state, error, details, duration_us)
+  SELECT ?, ?, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
   ON CONFLICT(job_id, name) DO UPDATE SET state = excluded.state, error = excluded.error,
     details = excluded.details, duration_us = excluded.duration_us, finished_at = excluded.finished_at
-  WHERE state <> 'done' AND (state <> excluded.state OR error IS NOT excluded.error)`;
+  WHERE job_results.state <> 'done' AND (job_results.state <> excluded.state OR job_results.error IS NOT excluded.error)`;
 
 /**
  * Failed items are about to be tried again: to be called before their entries are put back into pending/.

@@ -13,7 +13,7 @@
  *
  * A SIGKILL in any state costs nothing: see recover.ts.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import { messageOf, QueueError } from '../errors.ts';
 import { spoolIdentity } from '../spool/identity.ts';
@@ -25,6 +25,7 @@ import { Accounts } from './accounts.ts';
 import { Backlog } from './backlog.ts';
 import { backoff } from './backoff.ts';
 import { applyBatch } from './batch.ts';
+import { isDrained } from './drained.ts';
 import { FilesThread } from './files-thread.ts';
 import { Holds } from './holds.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -135,7 +136,7 @@ export class Worker {
         this.#notebook.tryToNote(NOTE_WHEN_IDLE_MS);
         if (backlog.putOff + targets.parked === 0) this.#housekeeping.sweep();
         this.#housekeeping.retireJobs(true);
-        if (this.#options.once && this.#isDrained() && (await this.#leave())) return;
+        if (this.#options.once && isDrained(this.#work) && (await this.#leave())) return;
         if (this.#isIdleSince(busyAt) && (await this.#leave())) return;
       } catch (error) {
         await this.#pauseAfter(error);
@@ -210,20 +211,6 @@ export class Worker {
     });
     this.#recovered = true;
     this.#hasRecovered = true;
-  }
-
-  #isDrained(): boolean {
-    const { unfinished, targets, backlog, holds, spool, stats, config, summary, tooLarge } = this.#work;
-    summary.paused = holds.isPaused && readdirSync(spool.pending).length > 0;
-    if (holds.isPaused) return true;
-    summary.held = holds.size;
-    // One that is not known any more has left pending/ while nobody looked.
-    if ([...unfinished].some((name) => backlog.has(name))) return false;
-    summary.outage = [...tooLarge.values()][0];
-    if (targets.parked === 0) return backlog.list() === 0;
-    if (targets.longestOutage() < config.busyTimeout) return false;
-    summary.outage = Object.values(stats.outages)[0]?.message;
-    return true;
   }
 
   #isIdleSince(busyAt: number): boolean {
