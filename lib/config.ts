@@ -41,6 +41,8 @@ export interface Config {
   readonly exactlyOnce: boolean;
   /** true: entries may ATTACH databases and VACUUM INTO files. */
   readonly allowAttach: boolean;
+  /** Seconds that completed and cancelled jobs are kept; 0 = for good. */
+  readonly jobRetention: number;
   /** QUEUE_THRESHOLDS as it is: queue-maint health reads and checks it (maintenance/health/thresholds.ts). */
   readonly thresholds: string;
 }
@@ -65,6 +67,7 @@ export const NUMBERS = {
   SQLITE_BUSY_TIMEOUT: { fallback: 5000, min: 0, max: 2_147_483_647, integer: true },
   SQLITE_TIMEOUT: { fallback: 10_000, min: 100, max: 2_147_483_647, integer: true },
   QUEUE_AGING: { fallback: 0, min: 0, max: 31_536_000, integer: false },
+  QUEUE_JOB_RETENTION: { fallback: 3600, min: 0, max: 31_536_000, integer: false },
 } as const satisfies Record<string, NumberRule>;
 
 /** Every yes/no variable with its default. */
@@ -114,6 +117,7 @@ export function loadConfig(env: Env = process.env, onBadValue?: OnBadValue): Con
     aging: number('QUEUE_AGING'),
     exactlyOnce: boolean('QUEUE_EXACTLY_ONCE'),
     allowAttach: boolean('QUEUE_ALLOW_ATTACH'),
+    jobRetention: number('QUEUE_JOB_RETENTION'),
     thresholds: env.QUEUE_THRESHOLDS ?? '',
   };
 }

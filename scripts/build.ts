@@ -90,10 +90,10 @@ function build(dist: string): void {
     if (name) writeExecutable(join(dist, name), name);
   }
   copyFileSync(join(CLI, 'queue-write.txt'), join(dist, 'queue-write.txt'));
-  writeFileSync(
-    join(dist, 'direct.cjs'),
-    `${NODE_CHECK}${URL_OF_FILE}${bundle('lib/producer/direct.ts', CJS)}`,
-  );
+  for (const name of ['direct', 'jobs']) {
+    const code = bundle(`lib/producer/${name}.ts`, CJS);
+    writeFileSync(join(dist, `${name}.cjs`), `${NODE_CHECK}${URL_OF_FILE}${code}`);
+  }
   const api: BuildOptions = { ...COMMON, format: 'esm', target: 'node22', packages: 'external' };
   writeFileSync(join(dist, 'index.mjs'), bundle('lib/index.ts', api));
   writeDeclarations(join(dist, 'types'));

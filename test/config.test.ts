@@ -91,6 +91,7 @@ test('the defaults are those that are documented', () => {
     aging: 0,
     exactlyOnce: true,
     allowAttach: false,
+    jobRetention: 3600,
     thresholds: '',
   });
 });

@@ -81,6 +81,7 @@ test('--json has the documented keys, --stats the operations', async (t) => {
     'worker',
     'statistics',
     'database',
+    'paused',
     'outages',
     'log',
     'complaints',

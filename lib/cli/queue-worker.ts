@@ -26,7 +26,10 @@ nothing to do for QUEUE_IDLE_EXIT seconds.
   --foreground   works here until Ctrl-C, with its log on the terminal
   -h, --help
 
-Exit codes: 0 done (status: it runs), 1 not possible (status: none runs), 2 usage,
+--once applies neither the entries of a paused operation nor those of a job that waits for another: it says how many
+they are. While the whole queue is paused and entries wait, it applies none and leaves with 1.
+
+Exit codes: 0 done (status: it runs), 1 not possible (status: none runs; --once: paused), 2 usage,
 3 --once: something failed, see queue-failed.
 
 Examples:
@@ -108,10 +111,12 @@ async function beWorker({ config, spool, once, foreground, supervised }: Here): 
   if (!once) return EXIT.ok;
   // Another has just taken the lock, and to its user --once promises more than that someone is at it.
   if (!summary) return supervised ? drainOrWork({ config, spool, once, foreground, supervised }) : EXIT.ok;
-  say(`applied ${summary.applied}, duplicates ${summary.duplicates}, failed ${summary.failed}`);
+  const { applied, duplicates, failed, held } = summary;
+  say(`applied ${applied}, duplicates ${duplicates}, failed ${failed}${heldText(held)}`);
+  if (summary.paused) throw paused();
   if (summary.outage)
     throw new QueueError('DATABASE', summary.outage, { hint: 'Nothing is lost; try again later.' });
-  return summary.failed > 0 ? EXIT.entryFailed : EXIT.ok;
+  return failed > 0 ? EXIT.entryFailed : EXIT.ok;
 }
 
 async function drainOrWork(here: Here): Promise<number> {
@@ -124,12 +129,25 @@ async function drainOrWork(here: Here): Promise<number> {
       hint: 'queue-worker stop',
     });
   say(`a worker runs (pid ${worker.pid}); waiting for it to drain the queue`);
-  const failed = await waitForDrain(spool, DRAIN_TIMEOUT_MS);
-  if (failed === 'left') return drainOrWork(here);
-  if (!failed)
+  const end = await waitForDrain(spool, DRAIN_TIMEOUT_MS);
+  if (end === 'left') return drainOrWork(here);
+  if (end === 'paused') throw paused();
+  if (!end)
     throw new QueueError('WORKER', 'the queue was not drained within an hour', { hint: 'queue-status' });
+  const { failed, held } = end;
+  if (held > 0) say(heldText(held).slice(2));
   if (failed.length > 0) say(`failed: ${failed.join(' ')}`);
   return failed.length > 0 ? EXIT.entryFailed : EXIT.ok;
+}
+
+function heldText(held: number): string {
+  return held > 0 ? `, held ${held}: their operation is paused, or their job waits for another` : '';
+}
+
+function paused(): QueueError {
+  return new QueueError('WORKER', 'the queue is paused: queue-job resume', {
+    hint: 'Nothing is lost: hooks go on writing into the spool.',
+  });
 }
 
 async function start({ spool }: Here): Promise<number> {

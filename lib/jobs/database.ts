@@ -4,12 +4,11 @@
  * Opening brings an older file up to date. A newer one, from a later version of hookspool, is refused. The file and
  * those that SQLite puts beside it are 0600; a symlink or anything else but a file in its place is refused.
  */
-import { closeSync, constants, lstatSync } from 'node:fs';
+import { closeSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { type Db, hasWaitingJournal, loadDriver } from '../sink/driver.ts';
-import { checkSpool, ensureSpool, type Spool } from '../spool/layout.ts';
-import { openOwnFile } from '../spool/publish.ts';
+import { checkSpool, ensureSpool, FILE_MODE, type Spool } from '../spool/layout.ts';
 import { MIGRATIONS } from './schema.ts';
 
 export interface OpenJobsOptions {
@@ -33,7 +32,7 @@ export function jobsPath(spool: Spool): string {
 export function openJobs(spool: Spool, options: OpenJobsOptions = {}): Db {
   ensureSpool(spool);
   const path = jobsPath(spool);
-  if (!isThere(path)) closeSync(openOwnFile(path, constants.O_RDWR | constants.O_CREAT));
+  if (!isThere(path)) make(path);
   let db: Db | undefined;
   try {
     db = new (loadDriver(path))(path, { timeout: options.busyTimeout ?? BUSY_TIMEOUT_MS });
@@ -116,6 +115,16 @@ function isThere(path: string): boolean {
   }
   if (hasWaitingJournal(path)) throw unusable(path, 'there is a FIFO in the place of its journal');
   return stat !== undefined;
+}
+
+function make(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', FILE_MODE));
+  } catch (error) {
+    // Another process has just made it, or planted something else.
+    if (codeOf(error) !== 'EEXIST') throw error;
+    isThere(path);
+  }
 }
 
 function migrate(db: Db, path: string): void {

@@ -5,15 +5,20 @@
  * the entry leaves pending/. So a queued item whose entry is not in pending/ was never published: `dropUnpublished`
  * finds those. Recording the same result twice changes nothing; what was not registered is registered with its result.
  *
- * Every function here is one transaction.
+ * 'done' is final: an effect that is in the database is not undone by what is said of the entry later. All other
+ * results may change: a failed item is tried again, a withdrawn one turns out to have been published late.
+ *
+ * The state of a job that is not cancelled follows from its counters alone (`endIfDone`), whatever the order of events.
+ * Every other function here is one transaction, or one of its own for every CHUNK of rows.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { QueueError } from '../errors.ts';
-import type { Db } from '../sink/driver.ts';
+import type { Db, Prepared } from '../sink/driver.ts';
+import type { Entry } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 import { RETRY_SUFFIX } from '../spool/letters.ts';
-import { hasEnded, type Job, readJob } from './job.ts';
+import { hasEnded, type ItemState, type Job, readJob } from './job.ts';
 
 export interface NewItem {
   /** The entry's file name. */
@@ -23,7 +28,7 @@ export interface NewItem {
 
 export interface Fate extends NewItem {
   readonly job: string;
-  readonly state: 'done' | 'failed' | 'withdrawn';
+  readonly state: Exclude<ItemState, 'queued'>;
   readonly error?: string | undefined;
   readonly details?: object | undefined;
   readonly durationUs?: number | undefined;
@@ -34,32 +39,54 @@ export const CHUNK = 2000;
 /** A producer publishes milliseconds after it has registered. */
 const UNPUBLISHED_AFTER_MS = 60_000;
 
+/** What an entry is called in its job: as its metadata say, else by its own key, else by its number. */
+export function itemOf(entry: Pick<Entry, 'metadata' | 'id'>, seq: string): string {
+  const { item } = entry.metadata;
+  return typeof item === 'string' ? item : (entry.id ?? seq);
+}
+
 /**
- * Registers items that are about to be published.
+ * Registers items that are about to be published. Those that are there already stay as they are.
  * @throws QueueError NOT_FOUND; USAGE when the job takes no more items, or not so many.
  */
 export function registerItems(db: Db, id: string, items: readonly NewItem[]): Job {
+  return register(db, id, items).job;
+}
+
+/**
+ * The same for one.
+ * @returns false when an item of this name was there before: it is another's, and not to be taken back.
+ */
+export function registerItem(db: Db, id: string, item: NewItem): boolean {
+  return register(db, id, [item]).added === 1;
+}
+
+function register(db: Db, id: string, items: readonly NewItem[]): { job: Job; added: number } {
   return db
     .transaction(() => {
       const job = readJob(db, id);
       refuseClosed(job, items.length);
-      const insert = db.prepare(
-        'INSERT INTO job_results(job_id, name, item, finished_at) VALUES (?, ?, ?, ?)',
+      const insert = prepared(
+        db,
+        `INSERT INTO job_results(job_id, name, item, finished_at) VALUES (?, ?, ?, ?)
+           ON CONFLICT(job_id, name) DO NOTHING`,
       );
       // Until there is a result, the time is that of the registration.
-      for (const { name, item } of items) insert.run(id, name, item, Date.now());
-      if (job.expected === job.total + items.length) {
-        db.prepare('UPDATE jobs SET is_sealed = 1 WHERE id = ?').run(id);
-      }
-      return job;
+      const now = Date.now();
+      let added = 0;
+      for (const { name, item } of items) added += insert.run(id, name, item, now).changes;
+      prepared(db, 'UPDATE jobs SET is_sealed = 1 WHERE id = ? AND expected = total').run(id);
+      return { job, added };
     })
     .immediate();
 }
 
-/** Takes back what was registered and could not be published. */
+/** Takes back what was registered and could not be published. The last item of a job's --total leaves room again. */
 export function unregisterItem(db: Db, id: string, name: string): void {
   db.transaction(() => {
-    db.prepare("DELETE FROM job_results WHERE job_id = ? AND name = ? AND state = 'queued'").run(id, name);
+    const sql = "DELETE FROM job_results WHERE job_id = ? AND name = ? AND state = 'queued'";
+    if (prepared(db, sql).run(id, name).changes === 0) return;
+    prepared(db, 'UPDATE jobs SET is_sealed = 0 WHERE id = ? AND expected = total + 1').run(id);
     endIfDone(db, id);
   }).immediate();
 }
@@ -67,27 +94,52 @@ export function unregisterItem(db: Db, id: string, name: string): void {
 /** Records what became of items. Jobs that are not there any more are passed over. */
 export function recordFates(db: Db, fates: readonly Fate[]): void {
   if (fates.length === 0) return;
-  const record = db.prepare(RECORD);
   db.transaction(() => {
+    const record = prepared(db, RECORD);
+    const isThere = prepared(db, 'SELECT 1 FROM jobs WHERE id = ?').pluck();
     const now = Date.now();
-    for (const { job, name, item, state, error, details, durationUs } of fates) {
-      const text = details === undefined ? null : JSON.stringify(details);
-      record.run(job, name, item, state, error ?? null, text, durationUs ?? null, now, job);
-    }
-    for (const id of new Set(fates.map(({ job }) => job))) {
-      db.prepare(START).run(now, id);
-      endIfDone(db, id);
+    for (const [id, own] of Map.groupBy(fates, ({ job }) => job)) {
+      if (isThere.get(id) === undefined) continue;
+      // One statement for all of them: binding a row's values costs as much as writing it.
+      const rows = own.map(({ name, item, state, error, details, durationUs }) => [
+        name,
+        item,
+        state,
+        error,
+        details && JSON.stringify(details),
+        durationUs,
+      ]);
+      record.run(id, now, JSON.stringify(rows));
+      endIfDone(db, id, now);
     }
   }).immediate();
 }
 
-const RECORD = `INSERT INTO job_results(job_id, name, item, state, error, details, duration_us, finished_at)
-  SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?)
+const RECORD = `INSERT INTO job_results(job_id, finished_at, name, item, state, error, details, duration_us)
+  SELECT ?, ?, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
   ON CONFLICT(job_id, name) DO UPDATE SET state = excluded.state, error = excluded.error,
     details = excluded.details, duration_us = excluded.duration_us, finished_at = excluded.finished_at
-  WHERE state <> excluded.state`;
-const START =
-  "UPDATE jobs SET state = 'running', started_at = ifnull(started_at, ?) WHERE id = ? AND state = 'queued'";
+  WHERE job_results.state <> 'done' AND (job_results.state <> excluded.state OR job_results.error IS NOT excluded.error)`;
+
+/**
+ * Failed items are about to be tried again: to be called before their entries are put back into pending/.
+ * @returns how many of them had failed.
+ */
+export function retryItems(db: Db, id: string, names: readonly string[], now = Date.now()): number {
+  let count = 0;
+  for (const chunk of chunksOf(names)) {
+    db.transaction(() => {
+      const retry = prepared(
+        db,
+        `UPDATE job_results SET state = 'queued', error = NULL, details = NULL, duration_us = NULL, finished_at = ?
+           WHERE job_id = ? AND name = ? AND state = 'failed'`,
+      );
+      for (const name of chunk) count += retry.run(now, id, name).changes;
+      endIfDone(db, id);
+    }).immediate();
+  }
+  return count;
+}
 
 /**
  * No more items will come.
@@ -106,31 +158,37 @@ export function sealJob(db: Db, id: string): Job {
 }
 
 /**
- * Decides queued items that were registered long ago and whose entries are not in pending/: they were never published
- * and are withdrawn; or they were to be tried again, which was interrupted, and have failed as their letters say.
+ * Settles queued items that were registered long ago and whose entries are not in pending/: one with a dead letter
+ * has failed (it could not be read, or a retry was interrupted), the others are withdrawn, as they were never published.
  * @returns how many.
  */
 export function dropUnpublished(db: Db, spool: Spool, id: string, now = Date.now()): number {
-  const old = db
-    .prepare("SELECT name FROM job_results WHERE job_id = ? AND state = 'queued' AND finished_at < ?")
+  const old = prepared(
+    db,
+    "SELECT name FROM job_results WHERE job_id = ? AND state = 'queued' AND finished_at < ?",
+  )
     .pluck()
     .all(id, now - UNPUBLISHED_AFTER_MS) as string[];
   const missing = old.filter((name) => !existsSync(join(spool.pending, name)));
   // The result was recorded before the entry left: what is still queued now never had an entry.
-  for (let at = 0; at < missing.length; at += CHUNK) {
+  let count = 0;
+  for (const chunk of chunksOf(missing)) {
     db.transaction(() => {
-      const drop = db.prepare(
-        "UPDATE job_results SET state = ?, error = ? WHERE job_id = ? AND name = ? AND state = 'queued'",
+      const drop = prepared(
+        db,
+        `UPDATE job_results SET state = ?, error = ?, finished_at = ?
+           WHERE job_id = ? AND name = ? AND state = 'queued'`,
       );
-      for (const name of missing.slice(at, at + CHUNK)) {
-        if (letterOf(spool, name))
-          drop.run('failed', 'it stands in failed/, and was not tried again', id, name);
-        else drop.run('withdrawn', 'its entry is not in pending/', id, name);
+      for (const name of chunk) {
+        const [state, error] = letterOf(spool, name)
+          ? ['failed', 'its entry is in failed/']
+          : ['withdrawn', 'its entry is not in pending/'];
+        count += drop.run(state, error, now, id, name).changes;
       }
-      endIfDone(db, id);
+      endIfDone(db, id, now);
     }).immediate();
   }
-  return missing.length;
+  return count;
 }
 
 /** The name in failed/ of an item's dead letter: its own, or that of one whose retry was interrupted. */
@@ -139,24 +197,28 @@ export function letterOf(spool: Spool, name: string): string | undefined {
 }
 
 /**
- * Ends the job when it has all its items and none is queued; one that has failed is completed when the last of its dead
- * letters was put back and applied. Call it inside a transaction.
+ * Brings the job's state in line with its counters: with all its items and none queued it has ended, as failed while
+ * one of them is, else as completed; and then those that wait for it start. Call it inside a transaction.
  */
-export function endIfDone(db: Db, id: string): void {
-  const ended = db.prepare(END).run({ id, now: Date.now() }).changes === 1;
-  if (!ended) return;
-  // Those that wait for it start; of one that has failed they wait until its items are tried again.
-  db.prepare(
+export function endIfDone(db: Db, id: string, now = Date.now()): void {
+  if (prepared(db, END).run({ id, now }).changes === 0) return;
+  // Of one that has failed they wait until its items are tried again.
+  prepared(
+    db,
     "UPDATE jobs SET after = NULL WHERE after = :id AND (SELECT state FROM jobs WHERE id = :id) = 'completed'",
   ).run({ id });
 }
 
+const HAS_ALL = 'is_sealed = 1 AND processed + withdrawn = total';
+const STATE = `CASE WHEN ${HAS_ALL} THEN CASE WHEN failed > 0 THEN 'failed' ELSE 'completed' END
+  WHEN processed > 0 OR started_at IS NOT NULL THEN 'running' ELSE 'queued' END`;
+const ERROR = `CASE WHEN ${HAS_ALL} AND failed > 0 THEN failed || ' of ' || total || ' items failed' END`;
 const END = `UPDATE jobs SET
-    state = CASE WHEN failed > 0 THEN 'failed' ELSE 'completed' END,
-    error = CASE WHEN failed > 0 THEN failed || ' of ' || total || ' items failed' END,
-    completed_at = :now
-  WHERE id = :id AND is_sealed = 1 AND processed + withdrawn = total
-    AND (state IN ('queued', 'running') OR state = 'failed' AND failed = 0)`;
+    state = ${STATE},
+    error = ${ERROR},
+    started_at = CASE WHEN processed > 0 THEN ifnull(started_at, :now) ELSE started_at END,
+    completed_at = CASE WHEN NOT (${HAS_ALL}) THEN NULL WHEN state = ${STATE} THEN completed_at ELSE :now END
+  WHERE id = :id AND state <> 'cancelled' AND (state <> ${STATE} OR error IS NOT ${ERROR})`;
 
 function refuseClosed(job: Job, count: number): void {
   const refuse = (why: string, hint: string): never => {
@@ -166,4 +228,20 @@ function refuseClosed(job: Job, count: number): void {
   const room = job.expected === null ? Number.POSITIVE_INFINITY : job.expected - job.total;
   if (count > room) refuse(`has room for ${room} of its ${job.expected} items`, 'Create another.');
   if (job.isSealed || hasEnded(job.state)) refuse('is sealed: it takes no more items', 'Create another.');
+}
+
+const statements = new WeakMap<Db, Map<string, Prepared>>();
+
+/** Preparing a statement costs as much as running it ten times. */
+export function prepared(db: Db, sql: string): Prepared {
+  const own = statements.get(db) ?? new Map<string, Prepared>();
+  statements.set(db, own);
+  const statement = own.get(sql) ?? db.prepare(sql);
+  own.set(sql, statement);
+  return statement;
+}
+
+function chunksOf<T>(list: readonly T[]): T[][] {
+  const count = Math.ceil(list.length / CHUNK);
+  return Array.from({ length: count }, (_, index) => list.slice(index * CHUNK, (index + 1) * CHUNK));
 }

@@ -20,6 +20,7 @@ const STATES: Readonly<Record<StatusReport['state'], readonly [Format, string]>>
   running: ['green', 'running'],
   starting: ['green', 'starting'],
   waiting: ['yellow', 'WAITING'],
+  paused: ['yellow', 'PAUSED'],
   stalled: ['red', 'STALLED'],
   silent: ['red', 'STALLED'],
 };
@@ -33,6 +34,7 @@ export function renderPage(report: StatusReport, style: PageStyle, throughput?: 
     [],
     [['bold', 'Queue Depths:']],
     ...depthLines(report),
+    ...pauseLines(report),
     [],
     ...workerLines(report),
     [],
@@ -60,6 +62,14 @@ function depthLines({ depths, oldest }: StatusReport): Line[] {
     field('Processing', depths.processing),
     field('Completed', depths.completed),
     ['  Failed:      ', failed, ['dim', depths.failed > 0 ? '  see queue-failed list' : '']],
+  ];
+}
+
+function pauseLines({ paused }: StatusReport): Line[] {
+  const { operations, held } = paused;
+  return [
+    ...(held > 0 ? [field('Held', held)] : []),
+    ...operations.map((name): Line => [['yellow', '  Paused:      '], printable(name)]),
   ];
 }
 

@@ -10,6 +10,7 @@ import { uptime } from 'node:os';
 import type { Config } from '../config.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
 import { listing } from '../spool/listing.ts';
+import { type Pauses, readPauses } from '../spool/pause.ts';
 import { nowMicros } from '../spool/sequence.ts';
 import { directCount, percentile, readStats, type Stats } from '../spool/stats.ts';
 import { isSameProcess, type Presence, readPresence } from '../worker/presence.ts';
@@ -26,8 +27,9 @@ export interface StatusReport {
    * absent: there is no spool yet. idle: no worker, nothing to do. running: a worker is there. starting: one was
    * started within the last seconds. waiting: the worker waits for a database (or for the spool to be writable).
    * stalled: work is waiting and no worker is there. silent: a worker's process is there, but shows no sign of life.
+   * paused: the whole queue is, until queue-job resume; worker or none.
    */
-  readonly state: 'absent' | 'idle' | 'running' | 'starting' | 'waiting' | 'stalled' | 'silent';
+  readonly state: 'absent' | 'idle' | 'running' | 'starting' | 'waiting' | 'paused' | 'stalled' | 'silent';
   /** The state in a sentence, with what to do about it. */
   readonly message: string;
   /** The spool directory. */
@@ -59,6 +61,14 @@ export interface StatusReport {
     readonly direct: number;
   };
   readonly database: DatabaseHealth;
+  /** What is paused; entries for it stay in pending/. */
+  readonly paused: {
+    /** The whole queue. */
+    readonly all: boolean;
+    readonly operations: readonly string[];
+    /** Entries that a worker has set aside, for a pause or because their job waits for another. */
+    readonly held: number;
+  };
   /** What the worker waits for, or waited for when it was last there. */
   readonly outages: readonly { readonly target: string; readonly message: string; readonly since: string }[];
   /** worker.log, and its last warnings and errors. */
@@ -100,7 +110,8 @@ export function readStatus(
   const worker = presentWorker(spool);
   const depths = readDepths(spool);
   const outages = Object.entries(stats.outages).map(([target, outage]) => ({ target, ...outage }));
-  const situation = { spool, config, depths, worker, presence, outages };
+  const pauses = readPauses(spool);
+  const situation = { spool, config, depths, worker, presence, outages, pauses, held: stats.held };
   return {
     time: new Date().toISOString(),
     ...judge(situation),
@@ -128,6 +139,7 @@ export function readStatus(
       direct: directCount(spool),
     },
     database: lookAtDatabase(config.database),
+    paused: { ...pauses, held: Math.min(stats.held, depths.pending) },
     outages,
     log: spool.log,
     complaints: recentComplaints(spool, COMPLAINTS),
@@ -142,6 +154,8 @@ interface Situation {
   readonly worker: Presence | undefined;
   readonly presence: Presence | undefined;
   readonly outages: StatusReport['outages'];
+  readonly pauses: Pauses;
+  readonly held: number;
 }
 
 function judge({
@@ -150,6 +164,8 @@ function judge({
   worker,
   presence,
   outages,
+  pauses,
+  held,
 }: Situation): Pick<StatusReport, 'state' | 'message'> {
   if (!lstatSync(spool.base, { throwIfNoEntry: false })) {
     return { state: 'absent', message: 'there is no spool yet: the first write makes it, or queue-init' };
@@ -164,15 +180,24 @@ function judge({
   const isFull = waiting > 0 && isDiskFull(spool);
   if (worker && isFull)
     return { state: 'waiting', message: 'for the spool: its disk is full; nothing is lost' };
-  if (worker) return { state: 'running', message: waiting === 0 ? 'nothing to do' : `${waiting} waiting` };
-  if (presence && isSameProcess(presence)) {
+  if (worker && !pauses.all) {
+    return { state: 'running', message: waiting === 0 ? 'nothing to do' : `${waiting} waiting` };
+  }
+  if (!worker && presence && isSameProcess(presence)) {
     const age = Math.round(Date.now() / 1000 - presence.heartbeat);
     return {
       state: 'silent',
       message: `the worker (pid ${presence.pid}) has shown no sign of life for ${age} s: queue-worker restart`,
     };
   }
+  if (pauses.all) return { state: 'paused', message: `${waiting} waiting: queue-job resume` };
   if (waiting === 0) return { state: 'idle', message: 'no worker, nothing to do; the next write starts one' };
+  if (held >= waiting) {
+    return {
+      state: 'idle',
+      message: `no worker, and all ${waiting} waiting are held: paused, or of a job to come`,
+    };
+  }
   if (wasJustStarted(spool))
     return { state: 'starting', message: `${waiting} waiting, a worker was just started` };
   const why = isFull ? `, and the disk of the spool is full: free some space, then` : ' and no worker:';

@@ -20,13 +20,7 @@ import { checkSpool, type Spool } from '../spool/layout.ts';
 import { appendOwnFile } from '../spool/publish.ts';
 import { formatSequence, uniqueMicros } from '../spool/sequence.ts';
 import type { WriteRequest } from './enqueue.ts';
-
-/** Why a direct write failed; plain data, because errors of another bundle are of another class. */
-export interface DirectFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint?: string;
-}
+import type { Failure } from './load.ts';
 
 export interface DirectSuccess {
   /** It was a structured row that is there already. */
@@ -38,7 +32,7 @@ export function writeDirect(
   config: Config,
   spool: Spool,
   draft: Omit<Entry, 'seq'>,
-): DirectFailure | DirectSuccess {
+): Failure | DirectSuccess {
   try {
     return write(config, spool, draft);
   } catch (error) {
@@ -52,7 +46,7 @@ export function writeDirect(
  * among its options. All is checked but what only the database knows.
  * @param code of the failure.
  */
-export function rowRequest(given: object, code: ErrorCode): WriteRequest | DirectFailure {
+export function rowRequest(given: object, code: ErrorCode): WriteRequest | Failure {
   const params: Record<string, unknown> = {};
   const rest: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(given)) {
@@ -82,11 +76,11 @@ export function wasDuplicateRow(spool: Spool, name: string): boolean {
 function failureOf(
   code: ErrorCode,
   { message, hint }: { message: string; hint: string | undefined },
-): DirectFailure {
+): Failure {
   return { code, message, ...(hint === undefined ? {} : { hint }) };
 }
 
-function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): DirectFailure | DirectSuccess {
+function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): Failure | DirectSuccess {
   const seq = formatSequence(uniqueMicros());
   const entry = { seq, ...draft } as Entry;
   const name = entryName(entry.priority, seq);

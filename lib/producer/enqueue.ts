@@ -21,6 +21,7 @@ import { publish } from '../spool/publish.ts';
 import { openLog } from '../worker/log.ts';
 import { ensureWorker } from '../worker/start.ts';
 import { rowRequest, writeDirect } from './load-direct.ts';
+import { type Place, placeInJob } from './load-jobs.ts';
 
 export interface WriteRequest {
   sql: string;
@@ -37,6 +38,7 @@ export interface WriteRequest {
   db?: string;
   /** Absolute path of a file of migrations that the target gets before the entry is applied; see README.md. */
   schema?: string;
+  /** The job that the entry is an item of; it is told of it before the entry is in the spool. */
   job?: string;
   /** Not applied before then. */
   notBefore?: Date;
@@ -116,8 +118,8 @@ let standard: Queue | undefined;
 
 /**
  * Puts SQL into the queue that the environment named at the first call.
- * @throws QueueError BAD_ENTRY for a bad request; ENTRY_FAILED or DATABASE when the spool could not be used and
- *   the direct write failed.
+ * @throws QueueError BAD_ENTRY for a bad request; NOT_FOUND or USAGE when its job is not known or takes no more;
+ *   ENTRY_FAILED or DATABASE when the spool could not be used and the direct write failed.
  */
 export function enqueue(request: WriteRequest): WriteResult {
   standard ??= openQueue();
@@ -144,18 +146,29 @@ function write(
   direct: (draft: Draft) => WriteResult,
 ): WriteResult {
   const draft = draftOf(config, request);
+  const needsQueue = draft.job !== undefined || draft.not_before !== undefined;
   if (!config.useQueue) {
-    if (draft.not_before !== undefined) throw needsQueue();
+    if (needsQueue) throw queueIsOff(draft);
     return direct(draft);
   }
+  const warn = (message: string): void => openLog(spool)('warn', message);
+  let place: Place | undefined;
   try {
     ensureSpool(spool);
-    const onReset = (message: string): void => openLog(spool)('warn', message);
-    const name = publish(spool, draft, { durable: request.durable ?? config.durable, onReset });
+    if (draft.job !== undefined) place = placeInJob(spool, draft, config.busyTimeout, warn);
+    // Both are ISO 8601 in UTC: the later one is the greater text.
+    const due = place?.notBefore ?? '';
+    if (due > (draft.not_before ?? '')) draft.not_before = due;
+    const name = publish(spool, draft, {
+      durable: request.durable ?? config.durable,
+      onReset: warn,
+      claim: place?.claim,
+    });
     ensureWorker(spool, envOfWorker);
     return { name };
   } catch (error) {
-    if (!(error instanceof QueueError) || draft.not_before !== undefined) throw error;
+    place?.release();
+    if (!(error instanceof QueueError) || needsQueue) throw error;
     return instead(() => direct(draft), error);
   }
 }
@@ -200,6 +213,7 @@ function draftOf(config: Config, request: WriteRequest): Draft {
   return draft;
 }
 
-function needsQueue(): QueueError {
-  return new QueueError('USAGE', 'a delayed entry needs the queue, and USE_QUEUE is false');
+function queueIsOff({ job }: Draft): QueueError {
+  const what = job === undefined ? 'a delayed entry' : "a job's entry";
+  return new QueueError('USAGE', `${what} needs the queue, and USE_QUEUE is false`);
 }

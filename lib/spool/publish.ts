@@ -30,26 +30,31 @@ const MAX_TIES = 1000;
 /** What link(2) says on file systems without hard links. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
+export interface PublishOptions {
+  readonly durable: boolean;
+  readonly onReset?: (message: string) => void;
+  /** Told of the name before the entry is there; when that is taken, of the next one. What it throws ends it. */
+  readonly claim?: ((name: string) => void) | undefined;
+}
+
 /**
  * Gives `draft` its sequence number and puts it into pending/.
  * @returns the entry's file name.
- * @throws QueueError SPOOL_UNWRITABLE; nothing is then left in pending/.
+ * @throws QueueError SPOOL_UNWRITABLE, what `claim` throws; nothing is then left in pending/.
  */
-export function publish(
-  spool: Spool,
-  draft: Omit<Entry, 'seq'>,
-  options: { durable: boolean; onReset?: (message: string) => void },
-): string {
+export function publish(spool: Spool, draft: Omit<Entry, 'seq'>, options: PublishOptions): string {
   try {
     let seq = nextSequence(spool, options.onReset);
     for (let tie = 0; tie < MAX_TIES; tie++) {
       const entry = { seq, ...draft } as Entry;
       const name = entryName(entry.priority, seq);
+      options.claim?.(name);
       if (publishAs(spool, name, serializeEntry(entry), options.durable)) return name;
       seq = sequenceAfterTie();
     }
     throw new Error(`${MAX_TIES} names in a row were taken`);
   } catch (error) {
+    if (error instanceof QueueError && !error.code.startsWith('SPOOL')) throw error;
     throw new QueueError(
       'SPOOL_UNWRITABLE',
       `the spool ${spool.base} can't be written: ${messageOf(error)}`,

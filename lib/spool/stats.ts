@@ -25,6 +25,8 @@ export interface Stats {
   retried: number;
   /** Entries skipped because their ledger key was there, and structured rows because these were. */
   duplicates: number;
+  /** Entries in pending/ that wait because their operation is paused, or for the job before theirs. */
+  held: number;
   /** Targets that have been opened once: a missing file is then an outage, not a new database. */
   databases: string[];
   operations: Record<string, OperationStats>;
@@ -39,7 +41,16 @@ const OTHER = '(other)';
 const BUCKETS_PER_DOUBLING = 4;
 
 function emptyStats(): Stats {
-  return { processed: 0, failed: 0, retried: 0, duplicates: 0, databases: [], operations: {}, outages: {} };
+  return {
+    processed: 0,
+    failed: 0,
+    retried: 0,
+    duplicates: 0,
+    held: 0,
+    databases: [],
+    operations: {},
+    outages: {},
+  };
 }
 
 /** The counters as last written; what is missing or damaged counts from nothing. */
@@ -53,12 +64,13 @@ export function readStats(spool: Spool): Stats {
 
 /** What of a file that anyone may have edited has the form of statistics. */
 function soundStats(value: unknown): Stats {
-  const { processed, failed, retried, duplicates, databases, operations, outages } = fieldsOf(value);
+  const { processed, failed, retried, duplicates, held, databases, operations, outages } = fieldsOf(value);
   return {
     processed: countOf(processed),
     failed: countOf(failed),
     retried: countOf(retried),
     duplicates: countOf(duplicates),
+    held: countOf(held),
     databases: Array.isArray(databases) ? databases.filter((path) => typeof path === 'string') : [],
     operations: mapFields(operations, (own) => ({
       count: countOf(own.count),

@@ -201,7 +201,10 @@ export class Backlog {
     const rest = this.#listedAt + this.#listingCost / LISTING_SHARE - performance.now();
     const untilListing = isListed ? Number.POSITIVE_INFINITY : Math.max(0, rest);
     const untilPutOff = Math.max(0, this.#putOff.next - performance.now());
-    const ms = Math.min(maxMs, this.#pollMs, untilPutOff, untilListing);
+    await this.#sleep(Math.min(maxMs, this.#pollMs, untilPutOff, untilListing));
+  }
+
+  async #sleep(ms: number): Promise<void> {
     await new Promise<void>((done) => {
       const timer = setTimeout(done, ms);
       this.#wake = () => {
@@ -210,6 +213,13 @@ export class Backlog {
       };
     });
     this.#wake = undefined;
+  }
+
+  /** Waits for a poll and looks at nothing meanwhile: nothing is to be taken now. */
+  async rest(): Promise<void> {
+    this.#unwatch();
+    this.#hints.clear();
+    await this.#sleep(this.#pollMs);
   }
 
   /** Ends a `wait` early. */

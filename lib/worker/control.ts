@@ -8,11 +8,13 @@ import type { Config } from '../config.ts';
 import { EXIT, QueueError } from '../errors.ts';
 import { executablePath } from '../package.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
-import type { WorkerSummary } from './batch.ts';
+import { readPauses } from '../spool/pause.ts';
+import { readStats } from '../spool/stats.ts';
 import { WorkerLock } from './lock.ts';
 import type { Log } from './log.ts';
 import { livingWorker, type Presence } from './presence.ts';
 import { spawnWorker, takeRestartRequest } from './start.ts';
+import type { WorkerSummary } from './work.ts';
 import { Worker } from './worker.ts';
 
 /** A worker that is starting or leaving holds the lock without being announced; longer than this it is stuck. */
@@ -101,17 +103,27 @@ export async function superviseWorker(spool: Spool, args: readonly string[]): Pr
 }
 
 /**
- * With a worker already running, waits until it has dealt with everything that is in pending/ now.
- * @returns the names that ended in failed/; 'left' when the worker left before it was done.
+ * With a worker already running, waits until it has dealt with everything that is in pending/ now, or all that is left
+ * there is held (holds.ts).
+ * @returns the names that ended in failed/; 'left' when the worker left before it was done; 'paused' when the queue is.
  */
-export async function waitForDrain(spool: Spool, timeoutMs: number): Promise<string[] | 'left' | undefined> {
+export async function waitForDrain(
+  spool: Spool,
+  timeoutMs: number,
+): Promise<{ failed: string[]; held: number } | 'left' | 'paused' | undefined> {
   const names = readdirSync(spool.pending);
   const isGone = (name: string): boolean => !existsSync(join(spool.pending, name));
+  let held = 0;
   const end = await pollFor(timeoutMs, () => {
     if (names.every(isGone)) return 'done';
-    return livingWorker(spool) ? undefined : 'left';
+    if (readPauses(spool).all) return 'paused';
+    if (!livingWorker(spool)) return 'left';
+    held = readdirSync(spool.pending).length;
+    return held <= readStats(spool).held ? 'done' : undefined;
   });
-  return end === 'done' ? names.filter((name) => existsSync(join(spool.failed, name))) : end;
+  if (end !== 'done') return end;
+  const isLeft = !names.every(isGone);
+  return { failed: names.filter((name) => existsSync(join(spool.failed, name))), held: isLeft ? held : 0 };
 }
 
 async function acquireLock(spool: Spool): Promise<WorkerLock | undefined> {

@@ -2,6 +2,7 @@
 import type { Config } from '../config.ts';
 import { databasePath } from '../config.ts';
 import { messageOf } from '../errors.ts';
+import { type Fate, itemOf } from '../jobs/items.ts';
 import {
   decodeEntry,
   type Entry,
@@ -11,6 +12,7 @@ import {
   MAX_ENTRY_BYTES,
   parseEntryText,
   serializeEntry,
+  splitName,
 } from '../spool/entry.ts';
 import { ledgerKey } from '../spool/identity.ts';
 import type { Spool } from '../spool/layout.ts';
@@ -37,7 +39,7 @@ export type Intake =
   /** Its writer has not finished: look again. */
   | { kind: 'unfinished' }
   /** No entry, and never will be. */
-  | { kind: 'bad'; error: EntryError }
+  | { kind: 'bad'; error: EntryError; fate?: Fate }
   /** The system could not read it now. */
   | { kind: 'fault'; message: string };
 
@@ -55,13 +57,13 @@ export interface IntakeContext {
 }
 
 export function takeIn(context: IntakeContext, name: string): Intake {
+  let text: string | Intake | undefined;
   if (!isEntryName(name)) return bad(`its name is not PRIORITY_SEQUENCE.json with a priority from 01 to 10`);
   try {
-    const known = context.readAhead?.(name);
-    const text = known ?? readText(context, name);
-    return typeof text === 'string' ? itemOf(context, name, text) : text;
+    text = context.readAhead?.(name) ?? readText(context, name);
+    return typeof text === 'string' ? entryIn(context, name, text) : text;
   } catch (error) {
-    return bad(messageOf(error));
+    return bad(messageOf(error), typeof text === 'string' ? { name, text } : undefined);
   }
 }
 
@@ -78,7 +80,7 @@ function readText(context: IntakeContext, name: string): string | Intake {
 }
 
 /** @throws QueueError BAD_ENTRY. */
-function itemOf(context: IntakeContext, name: string, text: string): Intake {
+function entryIn(context: IntakeContext, name: string, text: string): Intake {
   const entry = parseEntryText(text, name);
   if (entry.not_before !== undefined) {
     const at = Date.parse(entry.not_before);
@@ -91,7 +93,10 @@ function itemOf(context: IntakeContext, name: string, text: string): Intake {
   const whole = values ? serializeEntry(entry) : text;
   // It could be applied, but not be put back or into failed/, where its error has to fit in as well.
   if (values && Buffer.byteLength(whole) > MAX_ENTRY_BYTES - ERROR_BYTES) {
-    return bad(`with its values it has more than the ${MAX_ENTRY_BYTES} bytes an entry may have`);
+    return bad(`with its values it has more than the ${MAX_ENTRY_BYTES} bytes an entry may have`, {
+      name,
+      text,
+    });
   }
   const key = ledgerKey(context.identity, name, entry);
   return { kind: 'item', item: { name, entry, text: whole, values: values ?? [], key, target } };
@@ -102,6 +107,24 @@ export function targetOf(config: Config, db: string | undefined): string {
   return db ? databasePath(db, config.projectRoot) : config.database;
 }
 
-function bad(message: string): Intake {
-  return { kind: 'bad', error: { code: 'BAD_ENTRY', message, at: new Date().toISOString() } };
+/** @param entry its text, which may still tell the job. */
+function bad(message: string, entry?: { name: string; text: string }): Intake {
+  const error = { code: 'BAD_ENTRY', message, at: new Date().toISOString() };
+  const fate = entry && fateOfBad(entry.name, entry.text, error);
+  return { kind: 'bad', error, ...(fate === undefined ? {} : { fate }) };
+}
+
+function fateOfBad(name: string, text: string, { code, message }: EntryError): Fate | undefined {
+  try {
+    const { job, id, metadata } = JSON.parse(text) as Partial<Record<keyof Entry, unknown>>;
+    if (typeof job !== 'string') return undefined;
+    const named = {
+      metadata: typeof metadata === 'object' && metadata !== null ? (metadata as Entry['metadata']) : {},
+      ...(typeof id === 'string' ? { id } : {}),
+    };
+    const item = itemOf(named, splitName(name)?.seq ?? name);
+    return { job, name, item, state: 'failed', error: message, details: { code } };
+  } catch {
+    return undefined;
+  }
 }

@@ -2,7 +2,7 @@
  * Recovery: what a new worker does about what the last one left.
  *
  * The manifest names what was in hand. Entries whose key is in the ledger were applied: their journal lines are
- * completed, in order, and they are removed. The others stay in pending/ as suspects: one of them may have killed
+ * completed, in order, their jobs are told, and they are removed. The others stay in pending/ as suspects: one of them may have killed
  * the worker, so batches are halved until the suspects are settled, and an entry that was alone in hand at
  * MAX_DEATHS deaths is buried. Everything here can be interrupted and done again.
  */
@@ -24,10 +24,12 @@ import {
 import { moveNew, unlinkIfThere } from '../spool/publish.ts';
 import { countFailed, type Stats } from '../spool/stats.ts';
 import { removeValues } from '../spool/values.ts';
-import type { WorkerSummary } from './batch.ts';
+import type { Accounts } from './accounts.ts';
+import { doneFate, failedFate } from './fates.ts';
 import { type IntakeContext, type Item, takeIn } from './intake.ts';
 import type { Log } from './log.ts';
 import { journalLine, withoutLine } from './settle.ts';
+import type { WorkerSummary } from './work.ts';
 
 const MAX_DEATHS = 3;
 /** A producer's file is in .tmp for milliseconds. */
@@ -52,6 +54,7 @@ export const NO_SUSPICION: Suspicion = {
 };
 
 interface SettlingContext extends IntakeContext {
+  readonly accounts: Accounts;
   readonly journal: Journal;
   readonly stats: Stats;
 }
@@ -210,7 +213,9 @@ function buryStopped(context: RecoveryContext, item: Item | undefined, applied: 
   bury(context, item, { code: 'SQLITE_TIMEOUT', message, at: new Date().toISOString(), hint });
 }
 
-function bury(context: RecoveryContext, { name, entry, values }: Item, error: EntryError): void {
+function bury(context: RecoveryContext, item: Item, error: EntryError): void {
+  const { name, entry, values } = item;
+  context.accounts.record(failedFate(item, error));
   buryEntry(context.spool, name, entry, error);
   removeValues(context.spool, name, values);
   countFailed(context.stats, entry.operation);
@@ -230,6 +235,7 @@ function finishApplied(
   const missing = withoutLine(context, done);
   const now = new Date().toISOString();
   context.journal.append(missing.map((item) => journalLine(item, now)));
+  context.accounts.record(done.filter(({ name }) => name !== kept).flatMap((item) => doneFate(item)));
   for (const { name, values } of items) {
     if (!applied.has(name) || name === kept) continue;
     unlinkIfThere(join(context.spool.pending, name));

@@ -1,24 +1,27 @@
 /**
  * Settling: what becomes of entries once their transaction is committed.
  *
- * Order: journal lines to disk, then dead letters and retries, then unlink. A crash after any step is repaired by
- * recovery: an applied entry that still stands in pending/ is found in the ledger, its journal line is written if
- * it is missing, and it is removed.
+ * Order: journal lines to disk, then the results in jobs.db, then dead letters and retries, then unlink. A crash after
+ * any step is repaired by recovery: an applied entry that still stands in pending/ is found in the ledger, its journal
+ * line is written if it is missing, its job is told (once more, which changes nothing), and it is removed.
  */
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import type { Fate } from '../jobs/items.ts';
 import { buryEntry } from '../spool/deadletter.ts';
 import { serializeEntry } from '../spool/entry.ts';
 import type { Journal, JournalLine } from '../spool/journal.ts';
 import type { Spool } from '../spool/layout.ts';
 import { replaceFile } from '../spool/publish.ts';
 import { countApplied, countFailed, type Stats } from '../spool/stats.ts';
+import type { Accounts } from './accounts.ts';
 import { isDuplicateRow, type Result } from './apply.ts';
 import { jitter } from './backoff.ts';
-import type { WorkerSummary } from './batch.ts';
+import { doneFate, failedFate } from './fates.ts';
 import { type Item, targetOf } from './intake.ts';
 import type { Log } from './log.ts';
 import type { Suspicion } from './recover.ts';
+import type { WorkerSummary } from './work.ts';
 
 /** The entry's effect, or a part of it, is in the database. */
 export function isCommitted(outcome: Result['outcome']): boolean {
@@ -29,6 +32,7 @@ export interface SettleContext {
   readonly spool: Spool;
   readonly config: Config;
   readonly journal: Journal;
+  readonly accounts: Accounts;
   readonly stats: Stats;
   readonly log: Log;
   readonly summary: WorkerSummary;
@@ -49,6 +53,7 @@ export function settle(context: SettleContext, results: readonly Result[]): void
   const done: string[] = [];
   const appliedAt = new Date().toISOString();
   journalApplied(context, results, appliedAt);
+  context.accounts.record(results.flatMap((result) => fateOf(context, result)));
   for (const { item, outcome, micros } of results) {
     if (outcome.kind === 'failed') {
       settleFailure(context, item, outcome);
@@ -64,6 +69,17 @@ export function settle(context: SettleContext, results: readonly Result[]): void
     done.push(item.name);
   }
   context.remove(done);
+}
+
+function fateOf({ config }: SettleContext, { item, outcome, micros }: Result): Fate[] {
+  if (outcome.kind !== 'failed') {
+    return doneFate(item, micros, outcome.kind === 'duplicate' && item.entry.id !== undefined);
+  }
+  return isTriedAgain(config, item, outcome) ? [] : failedFate(item, outcome.error, micros);
+}
+
+function isTriedAgain(config: Config, { entry }: Item, { transient }: Failure): boolean {
+  return transient && entry.retries < config.maxRetries;
 }
 
 /** The journal line of an applied item. */
@@ -123,14 +139,12 @@ function keyAtTarget({ key, target }: Pick<Item, 'key' | 'target'>): string {
   return JSON.stringify([target, key]);
 }
 
-function settleFailure(
-  context: SettleContext,
-  item: Item,
-  outcome: Extract<Result['outcome'], { kind: 'failed' }>,
-): void {
+type Failure = Extract<Result['outcome'], { kind: 'failed' }>;
+
+function settleFailure(context: SettleContext, item: Item, outcome: Failure): void {
   const { spool, config, stats, summary, log } = context;
   const { name, entry } = item;
-  if (outcome.transient && entry.retries < config.maxRetries) {
+  if (isTriedAgain(config, item, outcome)) {
     const ms = jitter(FIRST_RETRY_MS * 2 ** entry.retries);
     const again = {
       ...entry,

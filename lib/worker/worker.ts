@@ -5,6 +5,7 @@
  *   starting   take the lock (or leave: another worker has it), announce in worker.pid, recover what was left.
  *   working    take a batch in order, write the manifest, apply, COMMIT, settle, remove the manifest; again.
  *   waiting    nothing is ready: wait for an event, a due time or a poll.
+ *   paused     the queue as a whole is: no batch is taken until it is resumed. Leaving as ever.
  *   outage     a database can't be used: its entries are parked and tried with backoff; others go on.
  *   leaving    idle for QUEUE_IDLE_EXIT: take worker.pid and the start notes away, list pending/ once more; go on
  *              if there is work, else free the lock. Producers publish before they look, so none is stranded.
@@ -20,10 +21,13 @@ import { Journal } from '../spool/journal.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
 import { removeManifest } from '../spool/manifest.ts';
 import { readStats } from '../spool/stats.ts';
+import { Accounts } from './accounts.ts';
 import { Backlog } from './backlog.ts';
 import { backoff } from './backoff.ts';
-import { applyBatch, buryOddNames, gone, takeBatch, type Work, type WorkerSummary } from './batch.ts';
+import { applyBatch } from './batch.ts';
+import { isDrained } from './drained.ts';
 import { FilesThread } from './files-thread.ts';
+import { Holds } from './holds.ts';
 import { Housekeeping } from './housekeeping.ts';
 import type { WorkerLock } from './lock.ts';
 import type { Log } from './log.ts';
@@ -31,8 +35,10 @@ import { Notebook } from './notebook.ts';
 import { announce, withdraw } from './presence.ts';
 import { NO_SUSPICION, recoverBatch } from './recover.ts';
 import { clearStartNotes } from './start.ts';
+import { buryOddNames, takeBatch } from './take.ts';
 import { Targets } from './targets.ts';
 import { Watch } from './watchdog.ts';
+import { gone, type Work, type WorkerSummary } from './work.ts';
 
 /** How often the counters are written when there is no work. */
 const NOTE_WHEN_IDLE_MS = 100;
@@ -72,7 +78,8 @@ export class Worker {
     ensureSpool(spool);
     const stats = { ...readStats(spool), outages: {} };
     this.#options = options;
-    this.#housekeeping = new Housekeeping(spool, config, options.lock, log);
+    const accounts = new Accounts(spool, config.busyTimeout, log);
+    this.#housekeeping = new Housekeeping(spool, config, options.lock, accounts, log);
     this.#work = {
       spool,
       config,
@@ -82,7 +89,9 @@ export class Worker {
       journal: new Journal(spool),
       targets: new Targets(config, stats, log),
       backlog: new Backlog(spool, config, options.laneLimit),
-      summary: { applied: 0, duplicates: 0, failed: 0 },
+      accounts,
+      holds: new Holds(spool, accounts),
+      summary: { applied: 0, duplicates: 0, failed: 0, held: 0, paused: false },
       unfinished: new Set(),
       values: new Map(),
       committed: new Set(),
@@ -112,7 +121,7 @@ export class Worker {
   }
 
   async #loop(): Promise<void> {
-    const { backlog, targets } = this.#work;
+    const { backlog, holds, targets } = this.#work;
     let busyAt = performance.now();
     while (!this.#stopping && !this.#work.watch?.stopRequested) {
       try {
@@ -126,21 +135,31 @@ export class Worker {
         await this.#dismiss();
         this.#notebook.tryToNote(NOTE_WHEN_IDLE_MS);
         if (backlog.putOff + targets.parked === 0) this.#housekeeping.sweep();
-        if (this.#options.once && this.#isDrained() && (await this.#leave())) return;
+        this.#housekeeping.retireJobs(true);
+        if (this.#options.once && isDrained(this.#work) && (await this.#leave())) return;
         if (this.#isIdleSince(busyAt) && (await this.#leave())) return;
       } catch (error) {
         await this.#pauseAfter(error);
         continue;
       }
-      await backlog.wait(targets.untilNextTry());
+      if (holds.isPaused) await backlog.rest();
+      else await backlog.wait(targets.untilNextTry());
     }
   }
 
   /** One step of work. @returns false when there is nothing to do now. */
   #step(): boolean {
-    const { backlog, targets, config } = this.#work;
+    const { backlog, holds, targets, config } = this.#work;
     if (!this.#recovered) this.#recover();
     this.#housekeeping.tidy();
+    this.#housekeeping.retireJobs(false);
+    backlog.putBack(holds.look());
+    this.#work.stats.held = holds.size;
+    if (holds.isPaused) {
+      this.#faults = 0;
+      delete this.#work.stats.outages.spool;
+      return false;
+    }
     backlog.putBack(targets.unparkDue(config.batchSize));
     backlog.refill();
     this.#hireFor(backlog.ready);
@@ -194,17 +213,6 @@ export class Worker {
     this.#hasRecovered = true;
   }
 
-  #isDrained(): boolean {
-    const { unfinished, targets, backlog, stats, config, summary, tooLarge } = this.#work;
-    // One that is not known any more has left pending/ while nobody looked.
-    if ([...unfinished].some((name) => backlog.has(name))) return false;
-    summary.outage = [...tooLarge.values()][0];
-    if (targets.parked === 0) return backlog.list() === 0;
-    if (targets.longestOutage() < config.busyTimeout) return false;
-    summary.outage = Object.values(stats.outages)[0]?.message;
-    return true;
-  }
-
   #isIdleSince(busyAt: number): boolean {
     const { backlog, targets, config } = this.#work;
     if (this.#options.once || backlog.putOff > 0 || targets.parked > 0) return false;
@@ -227,9 +235,15 @@ export class Worker {
   /** Says goodbye, then looks once more. @returns false when there is work after all. */
   async #leave(): Promise<boolean> {
     await this.#goodbye();
-    if (this.#work.backlog.list() === 0) return true;
-    this.#arrive();
-    return false;
+    const { backlog, holds } = this.#work;
+    let isOver = false;
+    try {
+      backlog.putBack(holds.look());
+      isOver = holds.isPaused || (backlog.list() === 0 && backlog.ready === 0);
+    } finally {
+      if (!isOver) this.#arrive();
+    }
+    return isOver;
   }
 
   /** The watchdog first: it would write worker.pid again. */
@@ -241,10 +255,11 @@ export class Worker {
   }
 
   async #depart(): Promise<void> {
-    const { backlog, targets, journal, log } = this.#work;
+    const { accounts, backlog, targets, journal, log } = this.#work;
     backlog.close();
     targets.close();
     journal.close();
+    accounts.close();
     try {
       await this.#dismiss();
       this.#notebook.tryToNote(0);
@@ -263,13 +278,14 @@ export class Worker {
 
   /** The spool, or a database during recovery, failed: what is in hand is in doubt, so recover it after a pause. */
   async #pauseAfter(error: unknown): Promise<void> {
-    const { spool, config, backlog, targets, stats, summary, log } = this.#work;
+    const { spool, config, backlog, holds, targets, stats, summary, log } = this.#work;
     const isLockLost = error instanceof QueueError && error.code === 'WORKER';
     this.#stopping ||= isLockLost || !existsSync(spool.pending);
     this.#recovered = false;
     await this.#work.files?.end();
     this.#work.files = undefined;
     backlog.reset();
+    holds.clear();
     this.#work.values.clear();
     targets.forgetParked();
     if (this.#faults === 0) log('error', messageOf(error));

@@ -8,8 +8,10 @@
 import { join } from 'node:path';
 import type { Context } from './context.ts';
 import { type Run, runOk } from './run.ts';
-import { fill } from './spool-files.ts';
+import { checkJob, fill } from './spool-files.ts';
 import { BENCH, countRows, DIST } from './workspace.ts';
+
+const JOB = 'bench';
 
 export type Drainer = 'worker' | 'floor';
 
@@ -20,16 +22,18 @@ export interface DrainOptions {
   readonly literal?: boolean;
   /** The entries are on the disk, not only in memory: to remove a file then means to free its block. */
   readonly onDisk?: boolean;
+  /** All of them are items of one job. */
+  readonly inJob?: boolean;
 }
 
 /** @throws Error when a row is missing or double. */
 export async function drainOnce(context: Context, drainer: Drainer, options: DrainOptions): Promise<Run> {
   const { workspace, progress } = context;
-  const { count, batch = 500, literal = false, onDisk = false } = options;
+  const { count, batch = 500, literal = false, onDisk = false, inJob = false } = options;
   const project = workspace.project(drainer);
-  await fill(project.spool, count, { literal, onDisk, progress });
+  await fill(project.spool, count, { literal, onDisk, progress, ...(inJob ? { job: JOB } : {}) });
   progress(
-    `${drainer}: ${count} entries${options.batch ? `, ${batch} a batch` : ''}${literal ? ', literal SQL' : ''}`,
+    `${drainer}: ${count} entries${options.batch ? `, ${batch} a batch` : ''}${literal ? ', literal SQL' : ''}${inJob ? ', in one job' : ''}`,
   );
   const env = { ...project.env, QUEUE_BATCH_SIZE: String(batch) };
   const [command, args] =
@@ -44,6 +48,7 @@ export async function drainOnce(context: Context, drainer: Drainer, options: Dra
   if (rows !== count || distinct !== count) {
     throw new Error(`${drainer}: ${count} entries became ${rows} rows, ${distinct} of them different`);
   }
+  if (inJob) checkJob(project.spool, JOB, count);
   progress(`removing the files of ${count} entries`);
   await workspace.discard(project);
   return result;

@@ -5,6 +5,9 @@
 import { spawnSync } from 'node:child_process';
 import { statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openJobs } from '../../lib/jobs/database.ts';
+import { type NewItem, registerItems, sealJob } from '../../lib/jobs/items.ts';
+import { readJob } from '../../lib/jobs/job.ts';
 import type { Spool } from '../../lib/spool/layout.ts';
 
 export const INSERT = 'INSERT INTO events(session, hook) VALUES (:session, :hook)';
@@ -43,14 +46,25 @@ export function literalInsert(index: number): string {
 export async function fill(
   spool: Spool,
   count: number,
-  options: { literal?: boolean; onDisk?: boolean; progress?: (text: string) => void } = {},
+  options: { literal?: boolean; onDisk?: boolean; job?: string; progress?: (text: string) => void } = {},
 ): Promise<void> {
+  const job = options.job === undefined ? undefined : makeJob(spool, options.job);
   const first = (Date.now() - 3_600_000) * 1000;
   const created_at = new Date().toISOString();
   for (let index = 0; index < count; index++, given++) {
     const seq = `${first + given}_${process.pid}`;
     const sql = options.literal ? { sql: literalInsert(index) } : { sql: INSERT, params: values(index) };
-    const entry = { seq, priority: 5, operation: 'save_event', ...sql, metadata: {}, created_at, retries: 0 };
+    const common = {
+      seq,
+      priority: 5,
+      operation: 'save_event',
+      ...sql,
+      metadata: {},
+      created_at,
+      retries: 0,
+    };
+    const entry = job === undefined ? common : { ...common, job: options.job };
+    job?.register(`05_${seq}.json`, seq);
     writeFileSync(join(spool.pending, `05_${seq}.json`), `${JSON.stringify(entry)}\n`, {
       flag: 'wx',
       mode: 0o600,
@@ -60,7 +74,32 @@ export async function fill(
       options.progress?.(`writing ${count} entries: ${Math.round((100 * index) / count)} %`);
     await new Promise((done) => setImmediate(done));
   }
+  job?.close();
   if (options.onDisk) spawnSync('sync', ['-f', spool.pending]);
+}
+
+/** A job that knows its items before they are there, as producers register them; all in one transaction. */
+function makeJob(spool: Spool, id: string): { register(name: string, item: string): void; close(): void } {
+  const db = openJobs(spool);
+  db.prepare('INSERT INTO jobs(id, name, created_at) VALUES (?, ?, ?)').run(id, id, Date.now());
+  const items: NewItem[] = [];
+  return {
+    register: (name, item) => items.push({ name, item }),
+    close: () => {
+      registerItems(db, id, items);
+      sealJob(db, id);
+      db.close();
+    },
+  };
+}
+
+/** @throws Error when the job is not completed. */
+export function checkJob(spool: Spool, id: string, count: number): void {
+  const db = openJobs(spool);
+  const { state, total, processed } = readJob(db, id);
+  db.close();
+  if (state === 'completed' && total === count && processed === count) return;
+  throw new Error(`the job is ${state}: ${processed} of ${total} items, not ${count}`);
 }
 
 /** Why `count` entries can't be written here, or undefined when there is room for twice as many. */

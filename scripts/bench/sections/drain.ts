@@ -64,6 +64,8 @@ export async function drainSection(context: Context): Promise<Result> {
   const [count, rounds] = context.pick({ full: [10_000, 5], quick: [2000, 1], smoke: [20, 1] });
   await add(count as number, rounds as number, 'literal');
   await add((count as number) / 5, 1, 'onDisk');
+  const jobs = await inJobs(context);
+  rows.push(...jobs.rows);
   const large = context.options.large ? noRoomFor(1_000_000, context.workspace.dir) : 'only with --large';
   if (large) rows.push({ name: '1 000 000, worker and floor', notMeasured: large });
   else await add(1_000_000, 1);
@@ -71,7 +73,7 @@ export async function drainSection(context: Context): Promise<Result> {
   const bound = sizes.filter(({ kind }) => kind === 'plain');
   return {
     tables: [{ title: 'The worker and the floor', method, columns, rows }, peers],
-    targets: targetsOf(bound, large ?? 'not run'),
+    targets: [...targetsOf(bound, large ?? 'not run'), jobs.target],
     plots: [plotOf(bound, peers)],
   };
 }
@@ -139,6 +141,39 @@ function rowOf(size: Size, drainer: Drainer): Row {
 
 function rates(ms: number, count: number): Record<string, Value> {
   return { perSecond: (count * 1000) / ms, micros: (ms * 1000) / count };
+}
+
+/** The worker over entries of one job and over the same without, by turns. */
+async function inJobs(context: Context): Promise<{ rows: Row[]; target: Result['targets'][number] }> {
+  const [count, rounds] = context.pick({ full: [20_000, 7], quick: [5000, 3], smoke: [20, 1] });
+  const ms = { without: [] as number[], within: [] as number[] };
+  for (let round = 0; round < (rounds as number); round++) {
+    for (const kind of round % 2 === 0
+      ? (['without', 'within'] as const)
+      : (['within', 'without'] as const)) {
+      const inJob = kind === 'within';
+      ms[kind].push((await drainOnce(context, 'worker', { count: count as number, inJob })).ms);
+    }
+  }
+  const name = `${(count as number).toLocaleString('en-US').replaceAll(',', ' ')}, worker`;
+  const row = (kind: keyof typeof ms, title: string): Row =>
+    timeRow(
+      title,
+      ms[kind],
+      { name: 'without a job', values: ms.without },
+      rates(median(ms[kind]), count as number),
+    );
+  return {
+    rows: [row('without', `${name}, without a job`), row('within', `${name}, in one job`)],
+    target: target(
+      'draining entries of one job, time to that without',
+      median(ms.within) / median(ms.without),
+      {
+        atMost: 1.15,
+        unit: 'x',
+      },
+    ),
+  };
 }
 
 async function peerTable(context: Context, columns: Table['columns']): Promise<Table> {

@@ -1,0 +1,57 @@
+import type { Db, Prepared } from '../sink/driver.js';
+import type { Entry } from '../spool/entry.js';
+import type { Spool } from '../spool/layout.js';
+import { type ItemState, type Job } from './job.js';
+export interface NewItem {
+    /** The entry's file name. */
+    readonly name: string;
+    readonly item: string;
+}
+export interface Fate extends NewItem {
+    readonly job: string;
+    readonly state: Exclude<ItemState, 'queued'>;
+    readonly error?: string | undefined;
+    readonly details?: object | undefined;
+    readonly durationUs?: number | undefined;
+}
+/** With this many rows the producers of other jobs wait 10 to 20 ms. */
+export declare const CHUNK = 2000;
+/** What an entry is called in its job: as its metadata say, else by its own key, else by its number. */
+export declare function itemOf(entry: Pick<Entry, 'metadata' | 'id'>, seq: string): string;
+/**
+ * Registers items that are about to be published. Those that are there already stay as they are.
+ * @throws QueueError NOT_FOUND; USAGE when the job takes no more items, or not so many.
+ */
+export declare function registerItems(db: Db, id: string, items: readonly NewItem[]): Job;
+/**
+ * The same for one.
+ * @returns false when an item of this name was there before: it is another's, and not to be taken back.
+ */
+export declare function registerItem(db: Db, id: string, item: NewItem): boolean;
+/** Takes back what was registered and could not be published. The last item of a job's --total leaves room again. */
+export declare function unregisterItem(db: Db, id: string, name: string): void;
+/** Records what became of items. Jobs that are not there any more are passed over. */
+export declare function recordFates(db: Db, fates: readonly Fate[]): void;
+/**
+ * Failed items are about to be tried again: to be called before their entries are put back into pending/.
+ * @returns how many of them had failed.
+ */
+export declare function retryItems(db: Db, id: string, names: readonly string[], now?: number): number;
+/**
+ * No more items will come.
+ * @throws QueueError NOT_FOUND; USAGE when it was cancelled.
+ */
+export declare function sealJob(db: Db, id: string): Job;
+/**
+ * Settles queued items that were registered long ago and whose entries are not in pending/: one with a dead letter
+ * has failed (it could not be read, or a retry was interrupted), the others are withdrawn, as they were never published.
+ * @returns how many.
+ */
+export declare function dropUnpublished(db: Db, spool: Spool, id: string, now?: number): number;
+/**
+ * Brings the job's state in line with its counters: with all its items and none queued it has ended, as failed while
+ * one of them is, else as completed; and then those that wait for it start. Call it inside a transaction.
+ */
+export declare function endIfDone(db: Db, id: string, now?: number): void;
+/** Preparing a statement costs as much as running it ten times. */
+export declare function prepared(db: Db, sql: string): Prepared;

@@ -1,0 +1,80 @@
+import type { Db } from '../sink/driver.js';
+/**
+ * queued: nothing of it is applied yet. running: something is. completed: it has all its items, and all are applied.
+ * failed: it has all its items, and some failed for good. cancelled: what was not applied yet is withdrawn.
+ */
+export type JobState = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
+export declare const JOB_STATES: readonly JobState[];
+/** queued: in pending/. done: applied. failed: in failed/. withdrawn: taken out of pending/ without being applied. */
+export type ItemState = 'queued' | 'done' | 'failed' | 'withdrawn';
+export interface Job {
+    readonly id: string;
+    /** What it is called in lists; '' when nobody named it. */
+    readonly name: string;
+    readonly state: JobState;
+    /** No more items will come. */
+    readonly isSealed: boolean;
+    /** How many items it is to have, when that was said: with them it is sealed. */
+    readonly expected: number | null;
+    /** Items so far. */
+    readonly total: number;
+    /** Items that are applied or have failed. */
+    readonly processed: number;
+    readonly failed: number;
+    readonly withdrawn: number;
+    readonly meta: Record<string, unknown>;
+    readonly template: string | null;
+    /** The job that must be completed before this one starts; null when there is none to wait for. */
+    readonly after: string | null;
+    /** ISO 8601, UTC. */
+    readonly notBefore: string | null;
+    readonly createdAt: string;
+    /** When its first item was applied or failed. */
+    readonly startedAt: string | null;
+    /** When it was completed, failed or cancelled. */
+    readonly completedAt: string | null;
+    readonly error: string | null;
+}
+export interface ItemResult {
+    /** The entry's file name. */
+    readonly name: string;
+    /** The entry's own key, or its sequence number, or what the template calls it. */
+    readonly item: string;
+    readonly state: ItemState;
+    /** null while it is queued or when it is withdrawn. */
+    readonly success: boolean | null;
+    readonly error: string | null;
+    /** Such as {code, hint} of an error, {duplicate: true}. */
+    readonly details: Record<string, unknown> | null;
+    /** Microseconds; null when it is not known. */
+    readonly durationUs: number | null;
+    /** ISO 8601, UTC. */
+    readonly finishedAt: string | null;
+}
+/** A row of `jobs`. */
+export interface JobRow {
+    readonly id: string;
+    readonly name: string;
+    readonly state: JobState;
+    readonly is_sealed: number;
+    readonly expected: number | null;
+    readonly total: number;
+    readonly processed: number;
+    readonly failed: number;
+    readonly withdrawn: number;
+    readonly meta: string;
+    readonly template: string | null;
+    readonly after: string | null;
+    readonly not_before: number | null;
+    readonly created_at: number;
+    readonly started_at: number | null;
+    readonly completed_at: number | null;
+    readonly error: string | null;
+}
+/** True when nothing more will become of it, unless its failed items are tried again. */
+export declare function hasEnded(state: JobState): boolean;
+export declare function jobOf(row: JobRow): Job;
+/** @throws QueueError NOT_FOUND. */
+export declare function readJob(db: Db, id: string): Job;
+/** Milliseconds since 1970 as ISO 8601. */
+export declare function timeOf(ms: number | null): string | null;
