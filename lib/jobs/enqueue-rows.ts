@@ -260,6 +260,8 @@ function draftOf(
 
 function hintOf(cause: QueueError, at: { job: string | undefined; enqueued: number; line: number }): string {
   if (at.job === undefined) return cause.hint ?? 'Nothing is enqueued, and there is no job.';
+  // A job that takes no more takes no more later.
+  if (cause.code === 'USAGE' && at.enqueued === 0 && cause.hint !== undefined) return cause.hint;
   const rows = at.enqueued === 1 ? '1 row is' : `${at.enqueued} rows are`;
   const what = cause.code === 'BAD_ENTRY' ? `fix line ${at.line} and go on` : 'go on';
   const first = cause.hint === undefined ? '' : `${cause.hint} `;
