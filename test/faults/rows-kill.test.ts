@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { FULL, faultRun } from '../support/faults.ts';
 import { jobsRows, queueJob, template, writeIn } from '../support/jobs.ts';
 import { DIST, type Project, project, projectWithin, waitFor } from '../support/project.ts';
-import { background, execute, logged, noStrace, once, startNoWorker, withLog } from '../support/queue.ts';
+import { background, logged, noStrace, once, startNoWorker, withLog } from '../support/queue.ts';
 import { CHANGING, describe, inLanes, killAt, pointsOf, pointsToTry, strike } from '../support/sweep.ts';
 
 const CREATE = [process.execPath, join(DIST, 'queue-job'), 'create'];
