@@ -375,3 +375,16 @@ test('whatever text there is arrives byte for byte', async (t) => {
     { numRuns: 4 },
   );
 });
+
+test('a file whose last row is in when it is killed has no more to give, and is over', async (t) => {
+  const self = project(t);
+  startNoWorker(self);
+  withTable(self);
+  const path = writeIn(self, 'rows.csv', 'a,b\n1,1\n');
+  await queueJob(self, ['create', '--template', 'T', '--rows', path, '--open']);
+  const { id } = onlyJob(self);
+  const mark = `INSERT INTO job_rows VALUES('${id}', '${path}', NULL, 5, 0, '[]', 3)`;
+  execute(self, mark, join(self.spool, 'jobs.db'));
+  await queueJob(self, ['create', '--job', String(id), '--rows', path, '--open']);
+  assert.deepEqual([jobsRows(self, 'SELECT * FROM job_rows'), pendingCount(self)], [[], 1]);
+});

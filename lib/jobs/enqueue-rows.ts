@@ -34,6 +34,8 @@ export interface RowsOptions {
   readonly fromLine?: number;
   /** The job: called when the first rows are to be published, once. */
   readonly job: () => string;
+  /** That job, when it is there already. */
+  readonly known?: string | undefined;
   /** Told of every bad row, which is then passed over; without it the first one stops all. */
   readonly onBad?: ((row: BadRow) => void) | undefined;
   /** Told after each piece of the file. */
@@ -139,6 +141,7 @@ class Run {
     this.#options = options;
     this.#priority = options.template.priority ?? DEFAULT_PRIORITY;
     this.#line = options.fromLine ?? 1;
+    this.#job = options.known;
   }
 
   async all(): Promise<RowsReport> {

@@ -116,6 +116,7 @@ async function fromFile(
         file,
         fromLine,
         job,
+        known: old?.id,
         onBad: bad?.take,
         ...(file.size === undefined ? {} : { onProgress: (done) => onProgress(done, file.size as number) }),
       }),
