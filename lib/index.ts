@@ -83,11 +83,15 @@ export {
   enqueue,
   type InsertRequest,
   insert,
-  openQueue,
-  type Queue,
   type WriteRequest,
   type WriteResult,
 } from './producer/enqueue.ts';
+export {
+  type EnqueueManyOptions,
+  type EnqueueManyResult,
+  EnqueueStopped,
+} from './producer/enqueue-many.ts';
+export { openQueue, type Queue } from './producer/queue.ts';
 export { type Fate, waitForEntry } from './producer/wait.ts';
 export type { Entry, EntryError, Params } from './spool/entry.ts';
 export { type Spool, spoolAt } from './spool/layout.ts';

@@ -32,6 +32,8 @@ export interface Config {
     readonly exactlyOnce: boolean;
     /** true: entries may ATTACH databases and VACUUM INTO files. */
     readonly allowAttach: boolean;
+    /** Seconds that completed and cancelled jobs are kept; 0 = for good. */
+    readonly jobRetention: number;
     /** QUEUE_THRESHOLDS as it is: queue-maint health reads and checks it (maintenance/health/thresholds.ts). */
     readonly thresholds: string;
 }
@@ -83,6 +85,12 @@ export declare const NUMBERS: {
     };
     readonly QUEUE_AGING: {
         readonly fallback: 0;
+        readonly min: 0;
+        readonly max: 31536000;
+        readonly integer: false;
+    };
+    readonly QUEUE_JOB_RETENTION: {
+        readonly fallback: 3600;
         readonly min: 0;
         readonly max: 31536000;
         readonly integer: false;

@@ -8,3 +8,8 @@
  */
 /** @throws as JSON.stringify does, for a circle. */
 export declare function exactJson(value: unknown, space?: number): string;
+/**
+ * The value of JSON text, whole numbers as BigInt and the others as they are.
+ * @throws SyntaxError.
+ */
+export declare function parseExactJson(text: string): unknown;

@@ -13,11 +13,13 @@ import { retry } from './job/retry.ts';
 import { sealVerb } from './job/seal.ts';
 import { show } from './job/show.ts';
 import { stats } from './job/stats.ts';
+import { templates } from './job/templates.ts';
 import { wait } from './job/wait.ts';
 import { listOf, runVerbs, type Verb } from './verb.ts';
 
 const verbs: readonly Verb[] = [
   create,
+  templates,
   sealVerb,
   list,
   show,

@@ -83,10 +83,21 @@ function register(db: Db, id: string, items: readonly NewItem[]): { job: Job; ad
 
 /** Takes back what was registered and could not be published. The last item of a job's --total leaves room again. */
 export function unregisterItem(db: Db, id: string, name: string): void {
+  unregisterItems(db, id, [name]);
+}
+
+/** The same for many. */
+export function unregisterItems(db: Db, id: string, names: readonly string[]): void {
   db.transaction(() => {
-    const sql = "DELETE FROM job_results WHERE job_id = ? AND name = ? AND state = 'queued'";
-    if (prepared(db, sql).run(id, name).changes === 0) return;
-    prepared(db, 'UPDATE jobs SET is_sealed = 0 WHERE id = ? AND expected = total + 1').run(id);
+    // These may have been the last it expected: it is to take others in their place.
+    const isFull = prepared(db, 'SELECT 1 FROM jobs WHERE id = ? AND is_sealed = 1 AND expected = total').get(
+      id,
+    );
+    const remove = prepared(db, "DELETE FROM job_results WHERE job_id = ? AND name = ? AND state = 'queued'");
+    let count = 0;
+    for (const name of names) count += remove.run(id, name).changes;
+    if (count === 0) return;
+    if (isFull) prepared(db, 'UPDATE jobs SET is_sealed = 0 WHERE id = ?').run(id);
     endIfDone(db, id);
   }).immediate();
 }

@@ -44,7 +44,7 @@ export interface Job {
 export interface ItemResult {
   /** The entry's file name. */
   readonly name: string;
-  /** The entry's own key, or its sequence number, or what the template calls it. */
+  /** The entry's own key, or its sequence number; of a row what the template calls it, or its line. */
   readonly item: string;
   readonly state: ItemState;
   /** null while it is queued or when it is withdrawn. */

@@ -55,15 +55,15 @@ export function publish(spool: Spool, draft: Omit<Entry, 'seq'>, options: Publis
     throw new Error(`${MAX_TIES} names in a row were taken`);
   } catch (error) {
     if (error instanceof QueueError && !error.code.startsWith('SPOOL')) throw error;
-    throw new QueueError(
-      'SPOOL_UNWRITABLE',
-      `the spool ${spool.base} can't be written: ${messageOf(error)}`,
-      {
-        hint: 'Free space or make it writable; queue-init --verify says what is wrong.',
-        cause: error,
-      },
-    );
+    throw unwritable(spool, error);
   }
+}
+
+export function unwritable(spool: Spool, error: unknown): QueueError {
+  return new QueueError('SPOOL_UNWRITABLE', `the spool ${spool.base} can't be written: ${messageOf(error)}`, {
+    hint: 'Free space or make it writable; queue-init --verify says what is wrong.',
+    cause: error,
+  });
 }
 
 /**

@@ -30,6 +30,8 @@ export declare function registerItems(db: Db, id: string, items: readonly NewIte
 export declare function registerItem(db: Db, id: string, item: NewItem): boolean;
 /** Takes back what was registered and could not be published. The last item of a job's --total leaves room again. */
 export declare function unregisterItem(db: Db, id: string, name: string): void;
+/** The same for many. */
+export declare function unregisterItems(db: Db, id: string, names: readonly string[]): void;
 /** Records what became of items. Jobs that are not there any more are passed over. */
 export declare function recordFates(db: Db, fates: readonly Fate[]): void;
 /**
@@ -48,6 +50,8 @@ export declare function sealJob(db: Db, id: string): Job;
  * @returns how many.
  */
 export declare function dropUnpublished(db: Db, spool: Spool, id: string, now?: number): number;
+/** The name in failed/ of an item's dead letter: its own, or that of one whose retry was interrupted. */
+export declare function letterOf(spool: Spool, name: string): string | undefined;
 /**
  * Brings the job's state in line with its counters: with all its items and none queued it has ended, as failed while
  * one of them is, else as completed; and then those that wait for it start. Call it inside a transaction.

@@ -1,3 +1,5 @@
+/** What a job is, and how it is read from jobs.db. */
+import { QueueError } from '../errors.js';
 import type { Db } from '../sink/driver.js';
 /**
  * queued: nothing of it is applied yet. running: something is. completed: it has all its items, and all are applied.
@@ -38,7 +40,7 @@ export interface Job {
 export interface ItemResult {
     /** The entry's file name. */
     readonly name: string;
-    /** The entry's own key, or its sequence number, or what the template calls it. */
+    /** The entry's own key, or its sequence number; of a row what the template calls it, or its line. */
     readonly item: string;
     readonly state: ItemState;
     /** null while it is queued or when it is withdrawn. */
@@ -76,5 +78,20 @@ export declare function hasEnded(state: JobState): boolean;
 export declare function jobOf(row: JobRow): Job;
 /** @throws QueueError NOT_FOUND. */
 export declare function readJob(db: Db, id: string): Job;
+export declare function findJob(db: Db, id: string): Job | undefined;
+export declare function noJob(id: string): QueueError;
+/** Its items that are neither applied nor failed nor withdrawn. */
+export declare function queuedOf(job: Pick<Job, 'total' | 'processed' | 'withdrawn'>): number;
 /** Milliseconds since 1970 as ISO 8601. */
 export declare function timeOf(ms: number | null): string | null;
+/** A row of `job_results`. */
+export interface ResultRow {
+    readonly name: string;
+    readonly item: string;
+    readonly state: ItemState;
+    readonly error: string | null;
+    readonly details: string | null;
+    readonly duration_us: number | null;
+    readonly finished_at: number | null;
+}
+export declare function resultOf(row: ResultRow): ItemResult;

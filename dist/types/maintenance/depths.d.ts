@@ -14,5 +14,3 @@ export interface Depths {
     } | undefined;
 }
 export declare function readDepths(spool: Spool): Depths;
-/** The names in a directory; none when it is not there (yet). */
-export declare function listing(directory: string): string[];

@@ -9,8 +9,9 @@ export interface StatusReport {
      * absent: there is no spool yet. idle: no worker, nothing to do. running: a worker is there. starting: one was
      * started within the last seconds. waiting: the worker waits for a database (or for the spool to be writable).
      * stalled: work is waiting and no worker is there. silent: a worker's process is there, but shows no sign of life.
+     * paused: the whole queue is, until queue-job resume; worker or none.
      */
-    readonly state: 'absent' | 'idle' | 'running' | 'starting' | 'waiting' | 'stalled' | 'silent';
+    readonly state: 'absent' | 'idle' | 'running' | 'starting' | 'waiting' | 'paused' | 'stalled' | 'silent';
     /** The state in a sentence, with what to do about it. */
     readonly message: string;
     /** The spool directory. */
@@ -46,6 +47,14 @@ export interface StatusReport {
         readonly direct: number;
     };
     readonly database: DatabaseHealth;
+    /** What is paused; entries for it stay in pending/. */
+    readonly paused: {
+        /** The whole queue. */
+        readonly all: boolean;
+        readonly operations: readonly string[];
+        /** Entries that a worker has set aside, for a pause or because their job waits for another. */
+        readonly held: number;
+    };
     /** What the worker waits for, or waited for when it was last there. */
     readonly outages: readonly {
         readonly target: string;

@@ -2,6 +2,7 @@ import { type Db, type Prepared } from './driver.js';
 import { Ledger } from './ledger.js';
 import { Migrator } from './migrate.js';
 import { PlanCache } from './plan-cache.js';
+import { RowWriter } from './rows.js';
 import type { SinkOptions } from './sink.js';
 export declare class Connection {
     #private;
@@ -17,6 +18,8 @@ export declare class Connection {
     readonly rollbackTo: Prepared;
     /** @throws SinkOutage when the database can't be used now. */
     constructor(path: string, options: SinkOptions);
+    /** Writes structured rows; most connections have none to write. */
+    get rows(): RowWriter;
     /** Starts a write transaction in which the ledger's table exists. */
     start(): void;
     /**

@@ -31,7 +31,7 @@ export declare class EntryFault extends Error {
         transient?: boolean | undefined;
     });
 }
-export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED' | 'BAD_SCHEMA';
+export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED' | 'BAD_SCHEMA' | 'BAD_ROW';
 /** The code of whatever was thrown; the driver's own TypeError and RangeError carry none. */
 export declare function reasonOf(error: unknown): string;
 /** True for codes that speak of the database file, its locks or the machine. */

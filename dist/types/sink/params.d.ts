@@ -10,6 +10,7 @@
  */
 import type { Params } from '../spool/entry.js';
 import type { Prepared } from './driver.js';
+import { type FaultCode } from './outage.js';
 import type { Statement } from './statements.js';
 export type Value = string | bigint | number | null;
 /** What an entry's SQL asks for. */
@@ -46,3 +47,11 @@ export declare function argumentsOf(step: Step, values: readonly Value[]): Value
  * @throws EntryFault BAD_PARAMS naming what is missing, left over, or can't be bound.
  */
 export declare function valuesFor(binding: Binding, params: Params | undefined): readonly Value[];
+/** @throws EntryFault BAD_PARAMS unless `params` has these names and no other. */
+export declare function checkNames(keys: Binding['keys'], params: Record<string, unknown>): void;
+/**
+ * What a value is bound as.
+ * @param name what to call it in a message.
+ * @throws EntryFault `code` when it can't be bound.
+ */
+export declare function toValue(value: unknown, name: string, code?: FaultCode): Value;

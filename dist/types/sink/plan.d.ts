@@ -4,6 +4,8 @@ export declare const LEDGER = "_queue_ledger";
 export declare const MIGRATIONS = "_queue_migrations";
 /** How far the ledger was pruned; see maintenance/backups/ledger.ts. */
 export declare const PRUNED = "_queue_pruned";
+/** The content hashes of structured rows; see rows.ts. */
+export declare const HASHES = "_queue_hashes";
 /** The queue's own: no entry may write to them. */
 export declare const OWN_TABLES: readonly string[];
 /** The savepoint around each entry of a batch. */
@@ -20,6 +22,8 @@ export interface Plan {
     /** The connection is no longer the one we set up once this has run. */
     readonly reopen: boolean;
     readonly binding: Binding;
+    /** The entry is a structured row with these parts, and no SQL; see call.ts. */
+    readonly call: readonly string[] | undefined;
 }
 /**
  * Plans one entry's SQL.

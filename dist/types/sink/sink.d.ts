@@ -16,8 +16,11 @@ export interface SinkOptions {
     /** Told what the user should know and no entry is to blame for; the same thing perhaps many times. */
     readonly warn?: (message: string) => void;
 }
-export type Outcome = {
+export type Outcome = 
+/** `duplicateRow`: it was a structured row that is there already; the ledger has the entry all the same. */
+{
     readonly kind: 'applied';
+    readonly duplicateRow?: true;
 }
 /** The ledger has the key already: nothing was done. */
  | {

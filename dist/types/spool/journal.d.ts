@@ -6,6 +6,8 @@ export interface JournalLine {
     readonly key: string;
     /** ISO 8601, UTC. */
     readonly appliedAt: string;
+    /** The row that the entry holds was there already. */
+    readonly isDuplicateRow?: true;
 }
 /** What recovery wants to know of a line. */
 export interface RecentLine {
@@ -15,6 +17,7 @@ export interface RecentLine {
     readonly db?: string;
     /** The line's beginning is not in what was read, so `db` is not known. */
     readonly isCut?: true;
+    readonly isDuplicateRow?: true;
 }
 export declare class Journal {
     #private;

@@ -4,3 +4,5 @@
  * @throws system errors; ENOENT when there is no such directory.
  */
 export declare function forEachName(directory: string, visit: (name: string) => void): void;
+/** The names in a directory; none when it is not there (yet). */
+export declare function listing(directory: string): string[];

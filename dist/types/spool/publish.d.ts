@@ -1,14 +1,19 @@
+import { QueueError } from '../errors.js';
 import { type Entry } from './entry.js';
 import { type Spool } from './layout.js';
+export interface PublishOptions {
+    readonly durable: boolean;
+    readonly onReset?: (message: string) => void;
+    /** Told of the name before the entry is there; when that is taken, of the next one. What it throws ends it. */
+    readonly claim?: ((name: string) => void) | undefined;
+}
 /**
  * Gives `draft` its sequence number and puts it into pending/.
  * @returns the entry's file name.
- * @throws QueueError SPOOL_UNWRITABLE; nothing is then left in pending/.
+ * @throws QueueError SPOOL_UNWRITABLE, what `claim` throws; nothing is then left in pending/.
  */
-export declare function publish(spool: Spool, draft: Omit<Entry, 'seq'>, options: {
-    durable: boolean;
-    onReset?: (message: string) => void;
-}): string;
+export declare function publish(spool: Spool, draft: Omit<Entry, 'seq'>, options: PublishOptions): string;
+export declare function unwritable(spool: Spool, error: unknown): QueueError;
 /**
  * Puts `text` into pending/ under `name`.
  * @returns false when the name is taken.

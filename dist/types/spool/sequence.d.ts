@@ -7,6 +7,12 @@ export declare const MAX_LEAD_US: number;
  * @throws system errors when `.seq` can't be read or written (EACCES, ENOSPC, EROFS).
  */
 export declare function nextSequence(spool: Spool, onReset?: (message: string) => void): string;
+/**
+ * `count` numbers in a row, under one lock.
+ * @returns the first, in microseconds.
+ * @throws system errors, as nextSequence does.
+ */
+export declare function reserveSequences(spool: Spool, count: number, onReset?: (message: string) => void): number;
 /** The number after one whose name turned out to be taken. */
 export declare function sequenceAfterTie(): string;
 /**
@@ -23,4 +29,4 @@ export declare function microsOf(text: string): number;
 /** Microseconds since 1970: the monotonic clock's resolution where it agrees with the wall clock. */
 export declare function nowMicros(): number;
 /** `<16-digit microseconds>_<pid>`. */
-export declare function formatSequence(micros: number): string;
+export declare function formatSequence(micros: number, pid?: number): string;

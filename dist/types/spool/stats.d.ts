@@ -11,8 +11,10 @@ export interface Stats {
     processed: number;
     failed: number;
     retried: number;
-    /** Entries skipped because their ledger key was there. */
+    /** Entries skipped because their ledger key was there, and structured rows because these were. */
     duplicates: number;
+    /** Entries in pending/ that wait because their operation is paused, or for the job before theirs. */
+    held: number;
     /** Targets that have been opened once: a missing file is then an outage, not a new database. */
     databases: string[];
     operations: Record<string, OperationStats>;

@@ -17,6 +17,8 @@ export interface Result {
     /** Time spent applying. */
     readonly micros: number;
 }
+/** A structured row that was there already: the entry is done, and counted as a duplicate. */
+export declare function isDuplicateRow(outcome: Result['outcome']): boolean;
 export interface ApplyOptions {
     /** Called before every entry; `leave` after it. */
     readonly enter: (item: Item) => void;

@@ -35,6 +35,8 @@ export declare class Backlog {
     list(): number;
     /** Waits for an event, for the next name's time, or for a poll; at most `maxMs`. */
     wait(maxMs: number): Promise<void>;
+    /** Waits for a poll and looks at nothing meanwhile: nothing is to be taken now. */
+    rest(): Promise<void>;
     /** Ends a `wait` early. */
     interrupt(): void;
     close(): void;

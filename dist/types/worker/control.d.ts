@@ -1,8 +1,8 @@
 import type { Config } from '../config.js';
 import { type Spool } from '../spool/layout.js';
-import type { WorkerSummary } from './batch.js';
 import type { Log } from './log.js';
 import { type Presence } from './presence.js';
+import type { WorkerSummary } from './work.js';
 export interface RunOptions {
     readonly spool: Spool;
     readonly config: Config;
@@ -31,7 +31,11 @@ export declare function startWorker(spool: Spool): Promise<{
  */
 export declare function superviseWorker(spool: Spool, args: readonly string[]): Promise<number>;
 /**
- * With a worker already running, waits until it has dealt with everything that is in pending/ now.
- * @returns the names that ended in failed/; 'left' when the worker left before it was done.
+ * With a worker already running, waits until it has dealt with everything that is in pending/ now, or all that is left
+ * there is held (holds.ts).
+ * @returns the names that ended in failed/; 'left' when the worker left before it was done; 'paused' when the queue is.
  */
-export declare function waitForDrain(spool: Spool, timeoutMs: number): Promise<string[] | 'left' | undefined>;
+export declare function waitForDrain(spool: Spool, timeoutMs: number): Promise<{
+    failed: string[];
+    held: number;
+} | 'left' | 'paused' | undefined>;

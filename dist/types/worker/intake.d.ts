@@ -1,5 +1,6 @@
 /** From a name in pending/ to an entry ready to apply, or the reason why not. */
 import type { Config } from '../config.js';
+import { type Fate } from '../jobs/items.js';
 import { type Entry, type EntryError } from '../spool/entry.js';
 import type { Spool } from '../spool/layout.js';
 /** An entry in hand. */
@@ -32,6 +33,7 @@ export type Intake = {
  | {
     kind: 'bad';
     error: EntryError;
+    fate?: Fate;
 }
 /** The system could not read it now. */
  | {

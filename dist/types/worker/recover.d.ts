@@ -2,9 +2,10 @@ import { type Sink } from '../sink/sink.js';
 import type { Journal } from '../spool/journal.js';
 import type { Spool } from '../spool/layout.js';
 import { type Stats } from '../spool/stats.js';
-import type { WorkerSummary } from './batch.js';
+import type { Accounts } from './accounts.js';
 import { type IntakeContext } from './intake.js';
 import type { Log } from './log.js';
+import type { WorkerSummary } from './work.js';
 export interface Suspicion {
     /** Names in hand at a worker's death and not settled since. */
     readonly suspects: Set<string>;
@@ -17,6 +18,7 @@ export interface Suspicion {
 }
 export declare const NO_SUSPICION: Suspicion;
 interface SettlingContext extends IntakeContext {
+    readonly accounts: Accounts;
     readonly journal: Journal;
     readonly stats: Stats;
 }

@@ -1,8 +1,8 @@
 import type { Config } from '../config.js';
 import { type Spool } from '../spool/layout.js';
-import { type WorkerSummary } from './batch.js';
 import type { WorkerLock } from './lock.js';
 import type { Log } from './log.js';
+import { type WorkerSummary } from './work.js';
 export interface WorkerOptions {
     readonly spool: Spool;
     readonly config: Config;

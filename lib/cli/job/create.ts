@@ -1,10 +1,14 @@
 /** queue-job create. */
+
+import { loadConfig } from '../../config.ts';
 import { EXIT } from '../../errors.ts';
-import { createJob } from '../../jobs/create.ts';
+import { createJob, type NewJob } from '../../jobs/create.ts';
+import { spoolAt } from '../../spool/layout.ts';
 import { printJson, printLines } from '../output.ts';
 import { numberOption, parse, refuseArguments, usage } from '../runner.ts';
 import type { Verb } from '../verb.ts';
-import { countOption, ownSpool, timeOption } from './arguments.ts';
+import { countOption, timeOption } from './arguments.ts';
+import { createRows, hasRows, ROWS_HELP, ROWS_OPTIONS } from './create-rows.ts';
 
 const MAX_DELAY_S = 366 * 86_400;
 
@@ -12,9 +16,12 @@ export const create: Verb = {
   name: 'create',
   summary: 'makes a job and prints its id',
   help: `Usage: queue-job create [--name N] [--total N] [--meta JSON] [--after JOB] [--at TIME | --delay S] [--json]
+       queue-job create --template T [--rows FILE] [--open] [OPTIONS]
+       queue-job create --job ID --rows FILE [--from-line N] [OPTIONS]
 
-Makes a job without items and prints its id. queue-write --job ID adds items. It ends when it is sealed and all of them
-are decided: with its last item when --total says how many there are, else after queue-job seal ID.
+Makes a job and prints its id. Without a template it has no items yet: queue-write --job ID adds them. It ends when it is
+sealed and all of them are decided: with its last item when --total says how many there are, else after queue-job seal
+ID. With a template it has one item for each row, and is sealed.
 
   --name N      what it is called in lists
   --total N     how many items it is to have; with 0 it is completed at once
@@ -23,17 +30,20 @@ are decided: with its last item when --total says how many there are, else after
   --at TIME     starts then, such as 2026-01-31T18:00:00Z: a zone is needed
   --delay S     starts in S seconds
   --json        prints the job: {id, name, state, isSealed, expected, total, processed, failed, withdrawn, meta,
-                template, after, notBefore, createdAt, startedAt, completedAt, error}
+                template, after, notBefore, createdAt, startedAt, completedAt, error}; with a template
+                {job, enqueued, skipped}
+${ROWS_HELP}
   -h, --help
 
-Exit codes: 0 done; 1 there is no job --after, or jobs.db can't be written; 2 usage.
+Exit codes: 0 done; 1 there is no job --after, a row is bad, or jobs.db can't be written; 2 usage.
 
 Examples:
   id=$(queue-job create --name nightly --meta '{"source":"crm"}')
   queue-job create --name index --after "$id" --total 1
   queue-job create --name report --at 2026-01-31T18:00:00+01:00
+  queue-job create --template import --rows rows.csv
 `,
-  run(args) {
+  async run(args) {
     const { values, positionals } = parse(args, {
       name: { type: 'string' },
       total: { type: 'string' },
@@ -41,16 +51,28 @@ Examples:
       after: { type: 'string' },
       at: { type: 'string' },
       delay: { type: 'string' },
+      ...ROWS_OPTIONS,
       json: { type: 'boolean', default: false },
     });
     refuseArguments(positionals);
-    const job = createJob(ownSpool(), {
+    const config = loadConfig();
+    const spool = spoolAt(config.baseDir);
+    const wanted: NewJob = {
       name: values.name,
       total: countOption('--total', values.total),
       meta: metaOf(values.meta),
       after: values.after,
       notBefore: notBeforeOf(values.at, values.delay),
-    });
+    };
+    if (hasRows(values)) {
+      const outcome = await createRows({ config, spool }, values, (template) =>
+        createJob(spool, { ...wanted, template }),
+      );
+      if (values.json) printJson(outcome);
+      else printLines([outcome.job.id]);
+      return EXIT.ok;
+    }
+    const job = createJob(spool, wanted);
     if (values.json) printJson(job);
     else printLines([job.id]);
     return EXIT.ok;

@@ -1,5 +1,5 @@
 /** How queue-maint health shows its checks: a line each, what to do below those that need it. */
-import { type Paint } from '../text.js';
+import { type Paint } from '../../terminal/text.js';
 import type { HealthCheck, HealthState } from './check.js';
 import type { HealthReport } from './health.js';
 type Format = Parameters<Paint>[0];

@@ -1,5 +1,5 @@
-import { type Entry, type EntryError } from '../spool/entry.js';
-import type { Spool } from '../spool/layout.js';
+import { type Entry, type EntryError } from './entry.js';
+import type { Spool } from './layout.js';
 export interface Letter {
     /** Its file name in failed/. */
     readonly name: string;
