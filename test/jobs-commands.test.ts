@@ -171,9 +171,9 @@ test('list: states, names, limit, and a plain table in a pipe', async (t) => {
   assert.deepEqual(await ids('--name', 'import-*'), [a]);
   assert.deepEqual(await ids('--limit', '1'), [b]);
   const { stdout } = await job(self, ['list']);
-  assert.match(stdout, /^id +name +state +progress +failed +age +took\n/);
-  assert.match(stdout, new RegExp(`^${a}  import-a +running +75% 3/4 +1 +\\d+ s +[\\d.]+ s…$`, 'm'));
-  assert.match(stdout, new RegExp(`^${b}  other \\\\x1b\\[31m +queued +- +0 +\\d+ s +-$`, 'm'));
+  assert.match(stdout, /^id +name +state +done +items +failed +age +took\n/);
+  assert.match(stdout, new RegExp(`^${a}  import-a +running +75% +3/4 +1 +\\d+ s +[\\d.]+ s…$`, 'm'));
+  assert.match(stdout, new RegExp(`^${b}  other \\\\x1b\\[31m +queued +- +0/0\\+ +0 +\\d+ s +-$`, 'm'));
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
   assert.doesNotMatch(stdout, /\x1b/);
   assert.match((await job(self, ['list', '--limit', '1'])).stdout, /\n\n1 of 2 jobs: --limit shows more\n$/);

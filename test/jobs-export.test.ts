@@ -298,7 +298,7 @@ test('list and stats on narrow terminals: no line breaks, and a plot', { skip: n
           lines.join('\n'),
         );
         if (command === 'list')
-          assert.match(lines.find((line) => line.startsWith(id)) as string, /running +30% 300\/1000/);
+          assert.match(lines.find((line) => line.startsWith(id)) as string, /running +30% +300\/1000/);
         else
           assert.ok(
             lines.some((line) => /[┤┼].*[─╭╮╯╰━┏┓┛┗]/.test(line)),

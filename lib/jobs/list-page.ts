@@ -13,7 +13,8 @@ const COLUMNS: readonly Column<Job>[] = [
   { head: 'id', align: 'l', text: ({ id }) => id },
   { head: 'name', align: 'l', text: ({ name }) => name, leave: 1, least: 8 },
   { head: 'state', align: 'l', text: ({ state }) => state, format: ({ state }) => STATE_FORMATS[state] },
-  { head: 'progress', align: 'r', text: progressText },
+  { head: 'done', align: 'r', text: shareText },
+  { head: 'items', align: 'r', text: itemsText, leave: 0 },
   {
     head: 'failed',
     align: 'r',
@@ -41,11 +42,15 @@ export function pauseLines({ all, operations }: Pauses): string[] {
   ];
 }
 
-/** '53% 532/1000'; with a + when more may come. */
-function progressText(job: Job): string {
-  const { share, decided, total, isOpen } = progressOf(job);
-  if (share === null) return isOpen ? '-' : '0';
-  return `${Math.floor(share * 100)}% ${decided}/${total}${isOpen ? '+' : ''}`;
+function shareText(job: Job): string {
+  const { share } = progressOf(job);
+  return share === null ? '-' : `${Math.floor(share * 100)}%`;
+}
+
+/** '532/1000'; with a + when more may come. */
+function itemsText(job: Job): string {
+  const { decided, total, isOpen } = progressOf(job);
+  return `${decided}/${total}${isOpen ? '+' : ''}`;
 }
 
 function tookText(job: Job): string {

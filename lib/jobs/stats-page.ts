@@ -8,6 +8,11 @@ import type { JobStats, NameStats, Period } from './stats.ts';
 const orDash = (value: number | null, text: (value: number) => string): string =>
   value === null ? '-' : text(value);
 
+/** What is not nothing is not shown as nothing. */
+function percentOf(share: number): string {
+  return share > 0 && share < 0.001 ? '<0.1%' : `${(share * 100).toFixed(1)}%`;
+}
+
 const COLUMNS: readonly Column<NameStats>[] = [
   { head: 'name', align: 'l', text: ({ name }) => name || '(no name)', least: 8 },
   { head: 'jobs', align: 'r', text: ({ jobs }) => String(jobs) },
@@ -16,7 +21,7 @@ const COLUMNS: readonly Column<NameStats>[] = [
   {
     head: 'failing',
     align: 'r',
-    text: ({ failureRate }) => orDash(failureRate, (rate) => `${(rate * 100).toFixed(1)}%`),
+    text: ({ failureRate }) => orDash(failureRate, percentOf),
     format: ({ failedItems }) => (failedItems > 0 ? 'red' : undefined),
     leave: 1,
   },
@@ -61,6 +66,7 @@ function overTime(periods: readonly Period[], style: PageStyle): string[] {
     height: PLOT_ROWS,
     yRange: [0, Math.max(1, most)],
     hideXAxisTicks: true,
+    customYAxisTicks: [0, Math.max(1, most)],
     formatter: (value) => shorten(value),
   });
   const [first, last] = [periods[0] as Period, periods.at(-1) as Period];
