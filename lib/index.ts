@@ -79,6 +79,10 @@ export {
 export { type Fate, waitForEntry } from './producer/wait.ts';
 export type { Entry, EntryError, Params } from './spool/entry.ts';
 export { type Spool, spoolAt } from './spool/layout.ts';
+export { cleanQueues, type QueueCleanupOptions, type RemovedFile } from './sync/cleanup.ts';
+export type { SyncReport } from './sync/pass.ts';
+export type { Refusal as QueueFileRefusal } from './sync/place.ts';
+export { type SyncOptions, type SyncTotals, syncQueues } from './sync/sync.ts';
 export type { WorkerSummary } from './worker/batch.ts';
 export { type RunOptions, runWorker, startWorker } from './worker/control.ts';
 export { type Log, openLog } from './worker/log.ts';

@@ -26,7 +26,7 @@ import { backoff } from '../worker/backoff.ts';
 import { WorkerLock } from '../worker/lock.ts';
 import { Database } from './database.ts';
 import { type OnProgress, runPass, type SyncReport } from './pass.ts';
-import { ensureTaken, isQueueFile, type QueuePlace, queuePlace } from './place.ts';
+import { ensureTaken, isQueueFile, type QueuePlace, queuePlace, unwritable } from './place.ts';
 
 export interface SyncOptions {
   readonly queueDir: string;
@@ -148,7 +148,7 @@ async function acquire(
   signal: AbortSignal,
 ): Promise<WorkerLock | undefined> {
   for (let isTold = false; !signal.aborted; isTold = true) {
-    const lock = WorkerLock.tryAcquire(place);
+    const lock = tryAcquire(place);
     if (lock) return lock;
     const error = new QueueError('WORKER', `another queue-sync works in ${place.dir}${holderOf(place)}`, {
       hint: 'Stop it, or leave the work to it.',
@@ -158,6 +158,15 @@ async function acquire(
     await pause(LOCK_LOOK_MS, signal);
   }
   return undefined;
+}
+
+/** Also finds out whether anything can be written there. */
+function tryAcquire(place: QueuePlace): WorkerLock | undefined {
+  try {
+    return WorkerLock.tryAcquire(place);
+  } catch (error) {
+    throw error instanceof QueueError ? error : unwritable(place.dir, error);
+  }
 }
 
 /** Only for the message to others, so it may fail; but nothing that stands there is written into. */
