@@ -3,7 +3,7 @@
  * which keep their file open. Each row is there once, and each line in exactly one of the output files.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { compare, FULL, faultRun, SEED } from '../support/faults.ts';
@@ -172,8 +172,11 @@ test('SIGKILL again and again while Python and bash append', { skip: noPython() 
       const child = background(t, self, join(DIST, 'queue-sync'), [
         ...['--queue-dir', queue.dir, '--db', self.db, '--interval', '0.1', '--watch'],
       ]);
-      await waitFor('the sync to be at work', () => existsSync(join(queue.dir, '.sync.pid')));
-      await new Promise((done) => setTimeout(done, 100 + random.below(500)));
+      const holder = join(queue.dir, '.sync.pid');
+      await waitFor('the sync to be at work', () => {
+        return existsSync(holder) && readFileSync(holder, 'latin1') === `${child.pid}\n`;
+      });
+      await new Promise((done) => setTimeout(done, random.below(500)));
       process.kill(child.pid, 'SIGKILL');
       await child.ended;
     }
