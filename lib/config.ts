@@ -17,6 +17,8 @@ export interface Config {
   readonly database: string;
   /** HIVE_DB was set, so entries name their target instead of leaving it to whichever worker runs. */
   readonly databaseIsExplicit: boolean;
+  /** Absolute path of the directory that queue-sync takes lines from (MENACE_QUEUE_DIR). */
+  readonly queueDir: string;
   /** Seconds between looks at pending/ when no file event arrives. */
   readonly pollInterval: number;
   /** Most entries in one transaction. */
@@ -105,6 +107,7 @@ export function loadConfig(env: Env = process.env, onBadValue?: OnBadValue): Con
     baseDir: resolve(projectRoot, env.QUEUE_BASE_DIR || join('.hive-mind', 'queue')),
     database: databasePath(hiveDb || join('.hive-mind', 'hive.db'), projectRoot),
     databaseIsExplicit: hiveDb !== '',
+    queueDir: resolve(env.MENACE_QUEUE_DIR || 'queue'),
     pollInterval: number('QUEUE_POLL_INTERVAL'),
     batchSize: number('QUEUE_BATCH_SIZE'),
     maxRetries: number('QUEUE_MAX_RETRIES'),

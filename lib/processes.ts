@@ -1,5 +1,5 @@
 /** Other processes: whether one runs, and what it has open. */
-import { readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from './errors.ts';
 
@@ -20,6 +20,49 @@ export function openFiles(pid: number): Set<string> | undefined {
     return new Set(readdirSync(directory).map((fd) => linkTarget(join(directory, fd))));
   } catch {
     return undefined;
+  }
+}
+
+/** All processes, where the system tells (Linux). */
+export function pids(): number[] {
+  if (!existsSync('/proc/self/fd')) return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/**
+ * Whether another process has a file open for writing. It is known by its name alone, which must be like no other: a
+ * process in another mount namespace knows it by another path. `unknown`: the system does not tell, or not about all.
+ */
+export function findWriter(name: string): 'yes' | 'no' | 'unknown' {
+  const all = pids();
+  let isSure = all.length > 0;
+  for (const pid of all) {
+    if (pid === process.pid) continue;
+    let fds: string[];
+    try {
+      fds = readdirSync(`/proc/${pid}/fd`);
+    } catch (error) {
+      const isGone = codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH';
+      isSure &&= isGone;
+      continue;
+    }
+    for (const fd of fds) {
+      if (linkTarget(`/proc/${pid}/fd/${fd}`).endsWith(`/${name}`) && mayWrite(pid, fd)) return 'yes';
+    }
+  }
+  return isSure ? 'no' : 'unknown';
+}
+
+/** By the flags it was opened with: whoever only reads (tail -f) need not be waited for. */
+function mayWrite(pid: number, fd: string): boolean {
+  try {
+    const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1];
+    return flags === undefined || (Number.parseInt(flags, 8) & 3) !== 0;
+  } catch {
+    // Closed meanwhile; if not, the next look tells.
+    return true;
   }
 }
 

@@ -79,6 +79,7 @@ test('the defaults are those that are documented', () => {
     baseDir: '/project/.hive-mind/queue',
     database: '/project/.hive-mind/hive.db',
     databaseIsExplicit: false,
+    queueDir: join(process.cwd(), 'queue'),
     pollInterval: 0.1,
     batchSize: NUMBERS.QUEUE_BATCH_SIZE.fallback,
     maxRetries: 3,

@@ -8,6 +8,8 @@ export interface Config {
     readonly database: string;
     /** HIVE_DB was set, so entries name their target instead of leaving it to whichever worker runs. */
     readonly databaseIsExplicit: boolean;
+    /** Absolute path of the directory that queue-sync takes lines from (MENACE_QUEUE_DIR). */
+    readonly queueDir: string;
     /** Seconds between looks at pending/ when no file event arrives. */
     readonly pollInterval: number;
     /** Most entries in one transaction. */

@@ -2,3 +2,10 @@
 export declare function isRunning(pid: number): boolean;
 /** The paths a process has open (Linux, one's own processes); undefined where the system does not tell. */
 export declare function openFiles(pid: number): Set<string> | undefined;
+/** All processes, where the system tells (Linux). */
+export declare function pids(): number[];
+/**
+ * Whether another process has a file open for writing. It is known by its name alone, which must be like no other: a
+ * process in another mount namespace knows it by another path. `unknown`: the system does not tell, or not about all.
+ */
+export declare function findWriter(name: string): 'yes' | 'no' | 'unknown';

@@ -23,8 +23,10 @@ export const MIGRATIONS = '_queue_migrations';
 export const PRUNED = '_queue_pruned';
 /** The content hashes of structured rows; see rows.ts. */
 export const HASHES = '_queue_hashes';
+/** How far queue-sync is with the files that it has taken; see sync/bookkeeping.ts. */
+export const SYNC = '_queue_sync';
 /** The queue's own: no entry may write to them. */
-export const OWN_TABLES: readonly string[] = [LEDGER, MIGRATIONS, PRUNED, HASHES];
+export const OWN_TABLES: readonly string[] = [LEDGER, MIGRATIONS, PRUNED, HASHES, SYNC];
 const MAY_NAME_OWN = new RegExp(OWN_TABLES.join('|'), 'i');
 /** The savepoint around each entry of a batch. */
 export const SAVEPOINT = '_queue_entry';

@@ -5,53 +5,59 @@
 import { closeSync, constants, openSync, statSync } from 'node:fs';
 import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { type Db, loadDriver } from '../sink/driver.ts';
-import { FILE_MODE, type Spool } from '../spool/layout.ts';
+import { FILE_MODE } from '../spool/layout.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
+
+/** A spool, or another directory in which only one process may work at a time. */
+export interface Place {
+  /** The lock's path. */
+  readonly lock: string;
+}
 
 /** Inodes of the locks that this process holds. */
 const held = new Set<bigint>();
 
 export class WorkerLock {
-  readonly #spool: Spool;
+  readonly #place: Place;
   readonly #database: Db;
   readonly #inode: bigint;
 
-  private constructor(spool: Spool, database: Db, inode: bigint) {
-    this.#spool = spool;
+  private constructor(place: Place, database: Db, inode: bigint) {
+    this.#place = place;
     this.#database = database;
     this.#inode = inode;
   }
 
   /** @returns the lock, or undefined when another worker holds it. */
-  static tryAcquire(spool: Spool): WorkerLock | undefined {
+  static tryAcquire(place: Place): WorkerLock | undefined {
     // Closing any descriptor of the file would free the lock of this very process (POSIX locks are per process).
-    if (held.has(inodeOf(spool.lock))) return undefined;
+    if (held.has(inodeOf(place.lock))) return undefined;
     for (;;) {
-      createFile(spool.lock);
-      const Driver = loadDriver(spool.lock);
+      createFile(place.lock);
+      const Driver = loadDriver(place.lock);
       let database: Db | undefined;
       try {
-        database = new Driver(spool.lock, { timeout: 0 });
+        database = new Driver(place.lock, { timeout: 0 });
         // Nothing is ever written to it, but SQLite would begin a journal file, and on a full disk it could not.
         database.pragma('journal_mode = MEMORY');
         database.exec('BEGIN EXCLUSIVE');
-        const inode = inodeOf(spool.lock);
+        const inode = inodeOf(place.lock);
         held.add(inode);
-        return new WorkerLock(spool, database, inode);
+        return new WorkerLock(place, database, inode);
       } catch (error) {
         database?.close();
         const code = codeOf(error) ?? '';
         if (code.startsWith('SQLITE_BUSY')) return undefined;
         // Overwritten with something else: nobody can hold it, so a new file is as good.
-        if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') throw cannotLock(spool, error);
-        unlinkIfThere(spool.lock);
+        if (code !== 'SQLITE_NOTADB' && code !== 'SQLITE_CORRUPT') throw cannotLock(place, error);
+        unlinkIfThere(place.lock);
       }
     }
   }
 
   /** False when the file was removed or replaced: another worker could then lock the new one. */
   isOurs(): boolean {
-    return inodeOf(this.#spool.lock) === this.#inode;
+    return inodeOf(this.#place.lock) === this.#inode;
   }
 
   release(): void {
@@ -60,8 +66,8 @@ export class WorkerLock {
   }
 }
 
-function cannotLock(spool: Spool, error: unknown): QueueError {
-  return new QueueError('SPOOL_UNWRITABLE', `the lock ${spool.lock} can't be taken: ${messageOf(error)}`, {
+function cannotLock(place: Place, error: unknown): QueueError {
+  return new QueueError('SPOOL_UNWRITABLE', `the lock ${place.lock} can't be taken: ${messageOf(error)}`, {
     hint: 'Nothing is lost. Move it away, and what stands beside it, or try again later.',
     cause: error,
   });

@@ -6,6 +6,8 @@ export declare const MIGRATIONS = "_queue_migrations";
 export declare const PRUNED = "_queue_pruned";
 /** The content hashes of structured rows; see rows.ts. */
 export declare const HASHES = "_queue_hashes";
+/** How far queue-sync is with the files that it has taken; see sync/bookkeeping.ts. */
+export declare const SYNC = "_queue_sync";
 /** The queue's own: no entry may write to them. */
 export declare const OWN_TABLES: readonly string[];
 /** The savepoint around each entry of a batch. */

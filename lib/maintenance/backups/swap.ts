@@ -6,10 +6,10 @@
  * rename is done. It stays under another name, a hard link made before, so at no time is there no database. Whoever waited
  * for the lock meanwhile is told by SQLite that the file was moved, and has written nothing.
  */
-import { constants, copyFileSync, existsSync, linkSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { constants, copyFileSync, existsSync, linkSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf, messageOf, QueueError } from '../../errors.ts';
-import { openFiles } from '../../processes.ts';
+import { openFiles, pids } from '../../processes.ts';
 import { type Db, loadDriver } from '../../sink/driver.ts';
 import { fsyncDirectory, unlinkIfThere } from '../../spool/publish.ts';
 import { syncFile } from './files.ts';
@@ -93,14 +93,6 @@ function inUse(database: string, who: string): QueueError {
 /** Other processes that have the file open, where the system tells (Linux, and only one's own processes). */
 function usersOf(database: string): number[] {
   return pids().filter((pid) => pid !== process.pid && openFiles(pid)?.has(database));
-}
-
-function pids(): number[] {
-  return existsSync('/proc/self/fd')
-    ? readdirSync('/proc')
-        .filter((name) => /^\d+$/.test(name))
-        .map(Number)
-    : [];
 }
 
 /** A second name for the file; a copy where the file system knows none. */
