@@ -8,7 +8,7 @@ import { DIST, project, waitFor, workerPid } from './support/project.ts';
 import { drained, execute, logged, logs, once, startNoWorker, withLog } from './support/queue.ts';
 
 const API = pathToFileURL(join(DIST, 'index.mjs')).href;
-const { EXIT, openQueue, QueueError, runWorker, openLog, waitForEntry } = (await import(
+const { createJob, EXIT, openQueue, QueueError, runWorker, openLog, waitForEntry } = (await import(
   API
 )) as typeof import('../lib/index.ts');
 
@@ -17,6 +17,7 @@ test('enqueue returns the name of what is then in pending/, with everything that
   withLog(self);
   startNoWorker(self);
   const queue = openQueue(self.env);
+  const job = createJob(queue.spool).id;
   const { name, warning } = queue.enqueue({
     sql: 'INSERT INTO log(t) VALUES(?)',
     params: ['ä'],
@@ -24,7 +25,7 @@ test('enqueue returns the name of what is then in pending/, with everything that
     priority: 2,
     metadata: { a: [1] },
     id: 'k',
-    job: 'j',
+    job,
     durable: true,
   });
   assert.equal(warning, undefined);
@@ -33,7 +34,7 @@ test('enqueue returns the name of what is then in pending/, with everything that
   const [line] = self.journal();
   assert.deepEqual(
     [line?.name, line?.operation, line?.priority, line?.metadata, line?.key, line?.job],
-    [name, 'op', 2, { a: [1] }, 'k', 'j'],
+    [name, 'op', 2, { a: [1] }, 'k', job],
   );
   assert.deepEqual(logged(self), ['ä']);
 });

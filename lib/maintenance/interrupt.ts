@@ -33,6 +33,8 @@ function leave(signal: NodeJS.Signals): void {
   }
   // Libraries listen too (signal-exit), and leave as soon as they are the only ones.
   process.kill(process.pid, signal);
+  // Another thread may be the one to be told, and this one is not to go on meanwhile.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
 }
 
 function forget(): void {

@@ -60,7 +60,7 @@ const SHOWN = 200;
 
 /** True when an option of ROWS_OPTIONS is given. */
 export function hasRows(values: RowsArguments): boolean {
-  return Object.keys(ROWS_OPTIONS).some((name) => values[name as keyof RowsArguments]);
+  return Object.keys(ROWS_OPTIONS).some((name) => (values[name as keyof RowsArguments] ?? false) !== false);
 }
 
 /**
