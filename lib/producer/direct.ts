@@ -5,7 +5,7 @@
  *
  * Built as dist/direct.cjs and loaded on demand (load-direct.ts): producers that only spool carry no SQL engine.
  */
-import type { Config } from '../config.ts';
+import { type Config, targetOf } from '../config.ts';
 import { type ErrorCode, messageOf, QueueError } from '../errors.ts';
 import { openSink } from '../sink/sink.ts';
 import { type Entry, entryName, serializeEntry } from '../spool/entry.ts';
@@ -43,13 +43,15 @@ function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): DirectF
   const name = entryName(entry.priority, seq);
   const isSpoolUsable = usable(spool);
   const key = ledgerKey(isSpoolUsable ? spoolIdentity(spool) : 'direct', name, entry);
-  const target = entry.db ?? config.database;
+  const target = targetOf(config, entry.db);
   const sink = openSink(target, {
     busyTimeout: config.busyTimeout,
     exactlyOnce: config.exactlyOnce,
     allowAttach: config.allowAttach,
     mustExist: false,
     createDirectory: target === config.database,
+    statementTimeout: config.statementTimeout,
+    connectTimeout: config.busyTimeout,
     warn: (message) => process.emitWarning(message),
   });
   try {

@@ -34,7 +34,7 @@ const UNFINISHED_LOOK_MS = 20;
 const MAX_SLEEP_MS = 60_000;
 const CULPRIT_PAUSE_MS = 5000;
 /** Outages that an entry does not choose to bring about: it needs more space or memory than there is now. */
-const NOT_ITS_CHOICE = /^SQLITE_(FULL|IOERR|NOMEM|BUSY)/;
+const NOT_ITS_CHOICE = /^(SQLITE_(FULL|IOERR|NOMEM|BUSY)|53)/;
 
 export interface WorkerSummary {
   applied: number;
@@ -124,19 +124,32 @@ export function buryOddNames(work: Work): void {
 export function applyBatch(work: Work, items: readonly Item[]): void {
   const byTarget = Map.groupBy(items, (item) => item.target);
   const ordered = [...byTarget.values()].flat();
-  const { suspects, undecided, deaths } = work.suspicion;
+  const { suspects, deaths } = work.suspicion;
   const isTheSuspect = ordered.length === 1 && suspects.has(ordered[0]?.name as string);
   writeManifest(work.spool, {
     deaths: isTheSuspect ? deaths : 0,
     // Those in hand first: the watchdog counts lines.
-    names: [...new Set([...ordered.map((item) => item.name), ...(work.files?.leaving ?? []), ...undecided])],
+    names: [
+      ...new Set([
+        ...ordered.map((item) => item.name),
+        ...(work.files?.leaving ?? []),
+        ...work.suspicion.undecided,
+      ]),
+    ],
     suspects: [...suspects],
   });
   const positions = new Map(ordered.map((item, index) => [item.name, index]));
   for (const [target, own] of byTarget) applyTo(work, target, own, positions);
   if (work.files?.leaving.size) return;
+  // After it, for a COMMIT may have become doubtful.
+  const { undecided } = work.suspicion;
   if (undecided.size === 0) removeManifest(work.spool);
-  else writeManifest(work.spool, { deaths: 0, names: [...undecided], suspects: [...suspects] });
+  else
+    writeManifest(work.spool, {
+      deaths: 0,
+      names: [...undecided],
+      suspects: [...work.suspicion.suspects],
+    });
 }
 
 function applyTo(
@@ -173,6 +186,7 @@ function applyTo(
   });
   const left = fresh.slice(consumed);
   if (!outage) return putBack(work, left);
+  if (outage.inDoubt) doubt(work, left);
   if (!culprit || !takesWrites(work, sink)) return park(work, target, outage, left);
   putBack(
     work,
@@ -188,6 +202,17 @@ function withoutApplied(work: Work, target: string, sink: Sink, items: readonly 
   const applied = decide(work, undecided, target, sink);
   for (const name of applied) gone(work, name);
   return items.filter((item) => !applied.has(item.name));
+}
+
+/** They may be applied: the database is asked before it takes anything else, by this worker or the next. */
+function doubt(work: Work, items: readonly Item[]): void {
+  const names = items.map((item) => item.name);
+  const { suspects, undecided } = work.suspicion;
+  work.suspicion = {
+    ...work.suspicion,
+    suspects: new Set([...suspects, ...names]),
+    undecided: new Set([...undecided, ...names]),
+  };
 }
 
 /** The database is down: its entries wait, read once, until it is back. */

@@ -1,6 +1,5 @@
 /** From a name in pending/ to an entry ready to apply, or the reason why not. */
-import type { Config } from '../config.ts';
-import { databasePath } from '../config.ts';
+import { type Config, holdsPassword, targetOf } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import {
   decodeEntry,
@@ -87,6 +86,8 @@ function itemOf(context: IntakeContext, name: string, text: string): Intake {
   const { values } = entry;
   const fault = values === undefined ? undefined : loadValues(context.spool, name, entry);
   if (fault !== undefined) return { kind: 'fault', message: fault };
+  if (entry.db !== undefined && holdsPassword(entry.db))
+    return bad('its "db" is a URL with a password: that belongs into ~/.pgpass or HIVE_DB', 'BAD_TARGET');
   const target = targetOf(context.config, entry.db);
   const whole = values ? serializeEntry(entry) : text;
   // It could be applied, but not be put back or into failed/, where its error has to fit in as well.
@@ -97,11 +98,6 @@ function itemOf(context: IntakeContext, name: string, text: string): Intake {
   return { kind: 'item', item: { name, entry, text: whole, values: values ?? [], key, target } };
 }
 
-/** The database that an entry's `db` names, or does not name. */
-export function targetOf(config: Config, db: string | undefined): string {
-  return db ? databasePath(db, config.projectRoot) : config.database;
-}
-
-function bad(message: string): Intake {
-  return { kind: 'bad', error: { code: 'BAD_ENTRY', message, at: new Date().toISOString() } };
+function bad(message: string, code = 'BAD_ENTRY'): Intake {
+  return { kind: 'bad', error: { code, message, at: new Date().toISOString() } };
 }

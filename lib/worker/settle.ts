@@ -6,7 +6,7 @@
  * it is missing, and it is removed.
  */
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import { type Config, targetOf } from '../config.ts';
 import { buryEntry } from '../spool/deadletter.ts';
 import { serializeEntry } from '../spool/entry.ts';
 import type { Journal, JournalLine } from '../spool/journal.ts';
@@ -16,7 +16,7 @@ import { countApplied, countFailed, type Stats } from '../spool/stats.ts';
 import type { Result } from './apply.ts';
 import { jitter } from './backoff.ts';
 import type { WorkerSummary } from './batch.ts';
-import { type Item, targetOf } from './intake.ts';
+import type { Item } from './intake.ts';
 import type { Log } from './log.ts';
 import type { Suspicion } from './recover.ts';
 

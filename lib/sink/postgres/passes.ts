@@ -1,0 +1,468 @@
+/**
+ * Applying entries on one connection, in few round trips.
+ *
+ * The optimistic pass sends a whole transaction at once: BEGIN, one INSERT of all ledger keys, the statements of all
+ * entries, COMMIT. When something in it fails, the same entries go through the careful pass, again all at once, with a
+ * savepoint each:
+ *
+ *     ledger row; statements; RELEASE; SAVEPOINT    one block: an error makes the server skip the rest of it
+ *     ROLLBACK TO                                   takes back the entry that failed, and nothing after one that did not
+ *
+ * so that each entry has an outcome of its own. What can't be told apart that way (a COMMIT that fails, an entry that takes
+ * the connection with it, a batch that takes too long) is tried with fewer entries, down to one.
+ */
+import { createHash } from 'node:crypto';
+import { EntryFault } from '../outage.ts';
+import { SAVEPOINT } from '../plan.ts';
+import type { Outcome } from '../sink.ts';
+import { entryError, isConflict, isOutage, isTransient, Outage, ServerError } from './errors.ts';
+import { Migrator } from './migrate.ts';
+import type { Job } from './orders.ts';
+import { type Step, type Value, valuesFor } from './params.ts';
+import { type Plan, planSql } from './plan.ts';
+import { ownFault, type Session } from './session.ts';
+import type { BlockResult, Statement } from './wire.ts';
+
+interface Ready {
+  readonly plan: Plan;
+  readonly values: readonly Value[];
+  readonly key: string;
+}
+
+export interface PassOptions {
+  readonly exactlyOnce: boolean;
+  readonly statementTimeout: number;
+  readonly warn: (message: string) => void;
+}
+
+const MAX_CHUNK = 4096;
+/** A transaction of several entries takes no longer, or it is made smaller. */
+const MANY_BUDGET_MS = 2000;
+const FAST_MS = 100;
+const SLOW_MS = 500;
+const CONFLICT_TRIES = 3;
+/** An entry is given up when the connection has broken this often with it alone in hand. */
+const MAX_DEATHS = 5;
+const MAX_PLANS = 256;
+const MAX_KEY_BYTES = 1000;
+
+const APPLIED: Outcome = { kind: 'applied' };
+const DUPLICATE: Outcome = { kind: 'duplicate' };
+const SOLO: Outcome = { kind: 'solo' };
+const UNDO: readonly Statement[] = [{ sql: 'ROLLBACK' }];
+const COMMIT: Statement = { sql: 'COMMIT' };
+
+/** The pass can't go on with so many entries: `count` of them at most, and then one. */
+class Fewer extends Error {
+  readonly count: number;
+  constructor(count: number) {
+    super('fewer');
+    this.count = Math.max(1, count);
+  }
+}
+/** Another session was in the way: the same again. */
+class Conflict extends Error {
+  readonly error: ServerError;
+  constructor(error: ServerError) {
+    super(error.message);
+    this.error = error;
+  }
+}
+
+export class Passes {
+  readonly #session: Session;
+  readonly #options: PassOptions;
+  readonly #migrator: Migrator;
+  readonly #plans = new Map<string, Plan | EntryFault>();
+  /** How many entries the next transaction may have. */
+  #chunk = MAX_CHUNK;
+  /** The entry after this transaction is the one that is doubted. */
+  #thenOne = false;
+  /** Of the entry in hand alone, how often the connection broke. */
+  #deaths = { key: '', count: 0 };
+
+  constructor(session: Session, options: PassOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#migrator = new Migrator(session, options.warn);
+  }
+
+  /** Applies as many of the jobs as one transaction takes, one at least, and commits. @returns their outcomes. */
+  async many(jobs: readonly Job[]): Promise<Outcome[]> {
+    for (let tries = 0; ; ) {
+      const entries = this.#prepare(jobs.slice(0, this.#chunk));
+      const [first] = entries;
+      if (first === 'solo') return [SOLO];
+      const began = performance.now();
+      const ready = entries.filter((entry) => isReady(entry));
+      try {
+        const outcomes = ready.length === 0 ? [] : await this.#pass(ready);
+        this.#learn(ready, performance.now() - began);
+        return entries
+          .filter((entry) => entry !== 'solo')
+          .map((entry) => (isReady(entry) ? (outcomes.shift() as Outcome) : entry));
+      } catch (error) {
+        const isUnclear = error instanceof Outage && error.duringEntry && entries.length > 1;
+        if (error instanceof Fewer || isUnclear) {
+          this.#chunk = isUnclear ? 1 : Math.min((error as Fewer).count, entries.length - 1);
+          this.#thenOne = true;
+          continue;
+        }
+        if (!(error instanceof Conflict)) throw this.#judged(error, ready);
+        tries += 1;
+        if (ready.length === 1 && tries >= CONFLICT_TRIES) return [failed(error.error)];
+        if (ready.length > 1 && tries >= 2) [this.#chunk, tries] = [1, 0];
+        await new Promise((done) => setTimeout(done, 20 + Math.random() * 80 * tries));
+      }
+    }
+  }
+
+  /** The entry by itself, committed; see Sink.applyAlone(). */
+  async alone(job: Job): Promise<Outcome> {
+    let plan: Plan;
+    let values: readonly Value[];
+    try {
+      plan = this.#planOf(job.sql);
+      values = valuesFor(plan.binding, job.params);
+      if (job.schema !== undefined && !this.#migrator.isSettled(job.schema))
+        await this.#migrator.apply(job.schema);
+    } catch (error) {
+      if (error instanceof EntryFault) return failed(error);
+      throw error;
+    }
+    const ready = { plan, values, key: ledgerId(job.key) };
+    try {
+      if (plan.before.length > 0 && (await this.applied([job.key])).length > 0) return DUPLICATE;
+      const before = await this.#outside(plan.before, values);
+      if (before) return failed(before);
+      const outcome = await this.#single(ready);
+      if (outcome.kind !== 'applied') return outcome;
+      const after = await this.#outside(plan.after, values);
+      return after ? afterwards(after) : outcome;
+    } catch (error) {
+      throw this.#judged(error, [ready]);
+    } finally {
+      if (plan.reset) await this.#session.reset();
+    }
+  }
+
+  /** Of these keys, those that the ledger has. */
+  async applied(keys: readonly string[]): Promise<string[]> {
+    if (!this.#options.exactlyOnce) return [];
+    const byId = new Map(keys.map((key) => [ledgerId(key), key]));
+    const sql = `SELECT id FROM ${this.#session.ledger} WHERE id = ANY($1::text[])`;
+    const [result] = await this.#session.run([[{ sql, values: [arrayOf([...byId.keys()])] }]], {
+      keepRows: true,
+    });
+    if (result?.error) throw ownFault(result.error);
+    return (result?.rows ?? []).map(([id]) => byId.get(id as string) as string);
+  }
+
+  /** Starts a transaction that may write. */
+  async begin(): Promise<void> {
+    const look = { sql: "SELECT current_setting('transaction_read_only')" };
+    const [result] = await this.#session.run([[...this.#session.begin, look]], { keepRows: true });
+    if (result?.error) throw ownFault(result.error);
+    if (result?.rows[0]?.[0] !== 'on') return;
+    await this.rollback();
+    throw new Outage('25006', 'it is read-only');
+  }
+
+  /** One entry in the open transaction. */
+  async apply(job: Job): Promise<Outcome> {
+    const [entry] = this.#prepare([job]);
+    if (entry === 'solo') return SOLO;
+    if (!entry || !isReady(entry)) return entry as Outcome;
+    const blocks = [[{ sql: `SAVEPOINT ${SAVEPOINT}` }], ...this.#careful(entry)];
+    const results = await this.#session.run(blocks, { fresh: true });
+    const error = results.find((result) => result.error)?.error;
+    if (!error) return APPLIED;
+    if (this.#isDuplicate(results[1], 0)) return DUPLICATE;
+    if (isOutage(error.code) || isConflict(error.code))
+      throw new Outage(error.code, error.message, { duringEntry: true });
+    return failed(error);
+  }
+
+  async commit(): Promise<void> {
+    await this.#commit();
+  }
+
+  async rollback(): Promise<void> {
+    await this.#session.run([UNDO]);
+  }
+
+  /** What the texts say: entries that can run, outcomes of those that can't, up to the first that must be alone. */
+  #prepare(jobs: readonly Job[]): (Ready | Outcome | 'solo')[] {
+    const entries: (Ready | Outcome | 'solo')[] = [];
+    for (const { sql, params, schema, key } of jobs) {
+      try {
+        const plan = this.#planOf(sql);
+        const values = valuesFor(plan.binding, params);
+        if (plan.alone || (schema !== undefined && !this.#migrator.isSettled(schema))) {
+          entries.push('solo');
+          break;
+        }
+        entries.push({ plan, values, key: ledgerId(key) });
+      } catch (error) {
+        if (!(error instanceof EntryFault)) throw error;
+        entries.push(failed(error));
+      }
+    }
+    return entries;
+  }
+
+  #planOf(sql: string): Plan {
+    let plan = this.#plans.get(sql);
+    if (!plan) {
+      try {
+        plan = planSql(sql);
+      } catch (error) {
+        if (!(error instanceof EntryFault)) throw error;
+        plan = error;
+      }
+      if (this.#plans.size >= MAX_PLANS) this.#plans.delete(this.#plans.keys().next().value as string);
+      this.#plans.set(sql, plan);
+    }
+    if (plan instanceof EntryFault) throw plan;
+    return plan;
+  }
+
+  async #pass(ready: readonly Ready[]): Promise<Outcome[]> {
+    const [first] = ready;
+    if (ready.length === 1 && first) return [await this.#single(first)];
+    const ours = [...this.#session.begin, ...this.#ledgerRows(ready.map(({ key }) => key))];
+    const own = ready.flatMap(statementsOf);
+    const [result] = await this.#sendCommit([...ours, ...own, COMMIT], MANY_BUDGET_MS);
+    const { error, tags } = result;
+    if (!error) return ready.map(() => APPLIED);
+    if (tags.length < ours.length && !this.#isDuplicate(result, this.#session.begin.length))
+      throw conflictOr(error);
+    if (isConflict(error.code)) throw new Conflict(error);
+    // It fails at COMMIT, is too slow or too large: one of them is to blame, and alone it will show.
+    if (tags.length === ours.length + own.length) throw new Fewer(ready.length >> 3);
+    const at = entryAt(ready, tags.length - ours.length);
+    if (error.code === '57014') throw new Fewer(at >> 1);
+    if (isOutage(error.code)) throw new Fewer(at);
+    return this.#carefulPass(ready);
+  }
+
+  async #carefulPass(ready: readonly Ready[]): Promise<Outcome[]> {
+    const start = [...this.#session.begin, { sql: `SAVEPOINT ${SAVEPOINT}` }];
+    const blocks = [start, ...ready.flatMap((entry) => this.#careful(entry))];
+    const [began, ...results] = await this.#session.run(blocks, { fresh: true, budget: MANY_BUDGET_MS });
+    try {
+      if (began?.error) throw ownFault(began.error);
+      const outcomes = ready.map((_entry, index) =>
+        this.#outcomeOf(index, results[2 * index], results[2 * index + 1]),
+      );
+      await this.#commit();
+      // Nothing was wrong with any: what was prepared before is out of date.
+      if (outcomes.every(({ kind }) => kind === 'applied')) await this.#session.forget();
+      return outcomes;
+    } catch (error) {
+      if (error instanceof Outage && error.inDoubt) throw error;
+      await this.rollback();
+      throw error;
+    }
+  }
+
+  #careful(entry: Ready): Statement[][] {
+    const again = [{ sql: `RELEASE ${SAVEPOINT}` }, { sql: `SAVEPOINT ${SAVEPOINT}` }];
+    return [
+      [...this.#ledgerRow(entry.key), ...statementsOf(entry), ...again],
+      [{ sql: `ROLLBACK TO ${SAVEPOINT}` }],
+    ];
+  }
+
+  #outcomeOf(index: number, result: BlockResult | undefined, undone: BlockResult | undefined): Outcome {
+    if (undone?.error) throw conflictOr(undone.error);
+    const error = result?.error;
+    if (!error) return APPLIED;
+    if (this.#isDuplicate(result, 0)) return DUPLICATE;
+    if (isConflict(error.code)) throw new Conflict(error);
+    if (isOutage(error.code) || error.code === '57014') throw new Fewer(index);
+    if (this.#options.exactlyOnce && result.tags.length === 0) throw ownFault(error);
+    return failed(error);
+  }
+
+  /** One entry, in a transaction of its own. */
+  async #single({ plan, values, key }: Ready): Promise<Outcome> {
+    if (this.#deaths.count >= MAX_DEATHS && this.#deaths.key === key) return failed(poison());
+    const { begin } = this.#session;
+    const lead = bound(plan.lead, values);
+    const ledger = this.#ledgerRow(key);
+    const body = bound(plan.body, values);
+    const began = performance.now();
+    const statements = [...begin, ...lead, ...ledger, ...body, COMMIT];
+    for (let tries = 1; ; tries++) {
+      const [result] = await this.#sendCommit(statements, this.#options.statementTimeout);
+      const { error, tags } = result;
+      if (!error) return APPLIED;
+      const at = tags.length - begin.length;
+      if (this.#isDuplicate(result, begin.length + lead.length)) return DUPLICATE;
+      if (isConflict(error.code) && tries < CONFLICT_TRIES) {
+        await new Promise((done) => setTimeout(done, 20 + Math.random() * 80));
+        continue;
+      }
+      const isOurs = at < 0 || (at >= lead.length && at < lead.length + ledger.length && lead.length === 0);
+      if (isOurs) throw conflictOr(error);
+      if (error.code === '55P03') this.#session.isPatient = false;
+      if (isOutage(error.code))
+        throw new Outage(error.code, error.message, { duringEntry: error.code !== '55P03' });
+      if (error.code === '25006' && !this.#options.exactlyOnce) throw ownFault(error);
+      return error.code === '57014' && this.#isLate(began) ? failed(this.#tooLong()) : failed(error);
+    }
+  }
+
+  /** Statements outside a transaction. @returns the error of the first that fails. */
+  async #outside(steps: readonly Step[], values: readonly Value[]): Promise<Error | undefined> {
+    for (const statement of bound(steps, values)) {
+      const began = performance.now();
+      const budget = this.#options.statementTimeout;
+      const [result] = await this.#session.run([[statement]], { fresh: true, budget });
+      const error = result?.error;
+      if (!error) continue;
+      if (isOutage(error.code)) throw new Outage(error.code, error.message, { duringEntry: true });
+      return error.code === '57014' && this.#isLate(began) ? this.#tooLong() : error;
+    }
+    return undefined;
+  }
+
+  /** A transaction whose last statement is COMMIT; rolled back when a statement failed. */
+  async #sendCommit(statements: readonly Statement[], budget: number): Promise<[BlockResult]> {
+    let result: BlockResult;
+    try {
+      [result] = (await this.#session.run([statements], { budget })) as [BlockResult];
+    } catch (error) {
+      throw inDoubt(error);
+    }
+    if (result.error) await this.rollback();
+    else if (result.tags.at(-1) !== 'COMMIT') throw new Outage('25P02', 'the transaction was rolled back');
+    return [result];
+  }
+
+  async #commit(): Promise<void> {
+    await this.#sendCommit([COMMIT], MANY_BUDGET_MS + this.#options.statementTimeout).then(([{ error }]) => {
+      if (error)
+        throw isOutage(error.code)
+          ? ownFault(error)
+          : isConflict(error.code)
+            ? new Conflict(error)
+            : new Fewer(1);
+    });
+  }
+
+  #ledgerRows(keys: readonly string[]): Statement[] {
+    if (!this.#options.exactlyOnce) return [];
+    const sql = `INSERT INTO ${this.#session.ledger} SELECT id, $2::bigint FROM unnest($1::text[]) AS id`;
+    return [{ sql, values: [arrayOf(keys), String(Date.now())] }];
+  }
+
+  #ledgerRow(key: string): Statement[] {
+    if (!this.#options.exactlyOnce) return [];
+    return [
+      { sql: `INSERT INTO ${this.#session.ledger} VALUES ($1, $2)`, values: [key, String(Date.now())] },
+    ];
+  }
+
+  /** The ledger's row, which is statement number `at`, was there already. */
+  #isDuplicate(result: BlockResult | undefined, at: number): boolean {
+    return this.#options.exactlyOnce && result?.error?.code === '23505' && result.tags.length === at;
+  }
+
+  #isLate(began: number): boolean {
+    return this.#session.cancelled || performance.now() - began >= this.#options.statementTimeout * 0.9;
+  }
+
+  #tooLong(): ServerError {
+    return new ServerError({
+      code: '57014',
+      message: `it ran longer than ${this.#options.statementTimeout} ms and was stopped`,
+      hint: 'Raise SQLITE_TIMEOUT (milliseconds) if it needs longer, then queue-failed retry.',
+    });
+  }
+
+  #learn(ready: readonly Ready[], ms: number): void {
+    if (this.#thenOne) this.#chunk = 1;
+    else if (ms > SLOW_MS) this.#chunk = Math.max(1, ready.length >> 1);
+    else if (ms < FAST_MS) this.#chunk = Math.min(MAX_CHUNK, this.#chunk * 4);
+    this.#thenOne = false;
+    if (ready.some(({ key }) => key === this.#deaths.key)) this.#deaths = { key: '', count: 0 };
+    this.#session.isPatient = true;
+  }
+
+  /** After the connection broke: one of the entries in hand may be what breaks it. */
+  #judged(error: unknown, ready: readonly Ready[]): unknown {
+    if (error instanceof Conflict) return ownFault(error.error);
+    if (!(error instanceof Outage) || !BROKEN.test(error.reason)) return error;
+    this.#chunk = 1;
+    const [only] = ready;
+    if (!only || ready.length > 1 || error.message.includes('answer')) return error;
+    this.#deaths = { key: only.key, count: this.#deaths.key === only.key ? this.#deaths.count + 1 : 1 };
+    return error;
+  }
+}
+
+function poison(): EntryFault {
+  const message = `the connection broke ${MAX_DEATHS} times while this entry was in hand alone`;
+  return new EntryFault('POISON', message, 'Look at its SQL; queue-failed retry tries it again.');
+}
+
+/** Which entry the statement at an offset belongs to. */
+function entryAt(ready: readonly Ready[], offset: number): number {
+  let left = offset;
+  const at = ready.findIndex(({ plan }) => {
+    left -= plan.body.length;
+    return left < 0;
+  });
+  return at === -1 ? ready.length - 1 : at;
+}
+
+const BROKEN = /^(08006|ECONNRESET|EPIPE)$/;
+
+function isReady(entry: Ready | Outcome | 'solo'): entry is Ready {
+  return typeof entry === 'object' && 'plan' in entry;
+}
+
+function statementsOf({ plan, values }: Ready): Statement[] {
+  return bound(plan.body, values);
+}
+
+function bound(steps: readonly Step[], values: readonly Value[]): Statement[] {
+  return steps.map(({ sql, slots }) => ({ sql, values: slots.map((slot) => values[slot] as Value) }));
+}
+
+function conflictOr(error: ServerError): Error {
+  return isConflict(error.code) ? new Conflict(error) : ownFault(error);
+}
+
+function inDoubt(error: unknown): unknown {
+  if (!(error instanceof Outage)) return error;
+  const { reason, message, hint } = error;
+  return new Outage(reason, message, { inDoubt: true, hint });
+}
+
+function failed(error: unknown): Outcome {
+  const code = error instanceof ServerError ? error.code : '';
+  const isOver = error instanceof ServerError && error.message.startsWith('it ran longer');
+  const transient = error instanceof EntryFault ? error.transient : isTransient(code) && !isOver;
+  return { kind: 'failed', error: entryError(error), transient };
+}
+
+function afterwards(error: Error): Outcome {
+  const plain = entryError(error);
+  const message = `the statements before it are applied, but the last one failed: ${plain.message}`;
+  const hint = 'Queue the last statement again as an entry of its own.';
+  return { kind: 'failed', transient: false, committed: true, error: { ...plain, message, hint } };
+}
+
+/** An index takes no key of any length. */
+function ledgerId(key: string): string {
+  if (Buffer.byteLength(key) <= MAX_KEY_BYTES && !key.includes('\0')) return key;
+  return `sha256:${createHash('sha256').update(key).digest('hex')}`;
+}
+
+/** A list as the text of a PostgreSQL array. */
+function arrayOf(texts: readonly string[]): string {
+  return `{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
+}
