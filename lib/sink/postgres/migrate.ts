@@ -16,6 +16,7 @@ export class Migrator {
   readonly #warn: (message: string) => void;
   /** By path, the stamp of the file whose migrations the database has. */
   readonly #known = new Map<string, string>();
+  #connection = 0;
 
   constructor(session: Session, warn: (message: string) => void) {
     this.#session = session;
@@ -24,6 +25,8 @@ export class Migrator {
 
   /** True when nothing is to be done for the file: the database is known to have it, or it is missing. */
   isSettled(path: string): boolean {
+    if (this.#connection !== this.#session.connections) this.#known.clear();
+    this.#connection = this.#session.connections;
     try {
       const stamp = stampOf(path);
       return stamp === undefined ? this.#skipMissing(path) : this.#known.get(path) === stamp;

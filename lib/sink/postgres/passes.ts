@@ -11,23 +11,30 @@
  * so that each entry has an outcome of its own. What can't be told apart that way (a COMMIT that fails, an entry that takes
  * the connection with it, a batch that takes too long) is tried with fewer entries, down to one.
  */
-import { createHash } from 'node:crypto';
 import { EntryFault } from '../outage.ts';
 import { SAVEPOINT } from '../plan.ts';
 import type { Outcome } from '../sink.ts';
-import { entryError, isConflict, isOutage, isTransient, Outage, ServerError } from './errors.ts';
+import { isConflict, isOutage, Outage, ServerError } from './errors.ts';
+import { Ledger, ledgerId } from './ledger.ts';
 import { Migrator } from './migrate.ts';
 import type { Job } from './orders.ts';
+import {
+  APPLIED,
+  afterwards,
+  Conflict,
+  conflictOr,
+  DUPLICATE,
+  Fewer,
+  failed,
+  inDoubt,
+  poison,
+  SOLO,
+} from './outcomes.ts';
 import { type Step, type Value, valuesFor } from './params.ts';
-import { type Plan, planSql } from './plan.ts';
+import type { Plan } from './plan.ts';
+import { bound, entryAt, isReady, Plans, type Ready, statementsOf } from './ready.ts';
 import { ownFault, type Session } from './session.ts';
 import type { BlockResult, Statement } from './wire.ts';
-
-interface Ready {
-  readonly plan: Plan;
-  readonly values: readonly Value[];
-  readonly key: string;
-}
 
 export interface PassOptions {
   readonly exactlyOnce: boolean;
@@ -43,37 +50,16 @@ const SLOW_MS = 500;
 const CONFLICT_TRIES = 3;
 /** An entry is given up when the connection has broken this often with it alone in hand. */
 const MAX_DEATHS = 5;
-const MAX_PLANS = 256;
-const MAX_KEY_BYTES = 1000;
 
-const APPLIED: Outcome = { kind: 'applied' };
-const DUPLICATE: Outcome = { kind: 'duplicate' };
-const SOLO: Outcome = { kind: 'solo' };
 const UNDO: readonly Statement[] = [{ sql: 'ROLLBACK' }];
 const COMMIT: Statement = { sql: 'COMMIT' };
-
-/** The pass can't go on with so many entries: `count` of them at most, and then one. */
-class Fewer extends Error {
-  readonly count: number;
-  constructor(count: number) {
-    super('fewer');
-    this.count = Math.max(1, count);
-  }
-}
-/** Another session was in the way: the same again. */
-class Conflict extends Error {
-  readonly error: ServerError;
-  constructor(error: ServerError) {
-    super(error.message);
-    this.error = error;
-  }
-}
 
 export class Passes {
   readonly #session: Session;
   readonly #options: PassOptions;
   readonly #migrator: Migrator;
-  readonly #plans = new Map<string, Plan | EntryFault>();
+  readonly #ledger: Ledger;
+  readonly #plans = new Plans();
   /** How many entries the next transaction may have. */
   #chunk = MAX_CHUNK;
   /** The entry after this transaction is the one that is doubted. */
@@ -85,12 +71,13 @@ export class Passes {
     this.#session = session;
     this.#options = options;
     this.#migrator = new Migrator(session, options.warn);
+    this.#ledger = new Ledger(session, options.exactlyOnce);
   }
 
   /** Applies as many of the jobs as one transaction takes, one at least, and commits. @returns their outcomes. */
   async many(jobs: readonly Job[]): Promise<Outcome[]> {
     for (let tries = 0; ; ) {
-      const entries = this.#prepare(jobs.slice(0, this.#chunk));
+      const entries = this.#plans.prepare(jobs.slice(0, this.#chunk), this.#migrator);
       const [first] = entries;
       if (first === 'solo') return [SOLO];
       const began = performance.now();
@@ -122,7 +109,7 @@ export class Passes {
     let plan: Plan;
     let values: readonly Value[];
     try {
-      plan = this.#planOf(job.sql);
+      plan = this.#plans.of(job.sql);
       values = valuesFor(plan.binding, job.params);
       if (job.schema !== undefined && !this.#migrator.isSettled(job.schema))
         await this.#migrator.apply(job.schema);
@@ -147,15 +134,8 @@ export class Passes {
   }
 
   /** Of these keys, those that the ledger has. */
-  async applied(keys: readonly string[]): Promise<string[]> {
-    if (!this.#options.exactlyOnce) return [];
-    const byId = new Map(keys.map((key) => [ledgerId(key), key]));
-    const sql = `SELECT id FROM ${this.#session.ledger} WHERE id = ANY($1::text[])`;
-    const [result] = await this.#session.run([[{ sql, values: [arrayOf([...byId.keys()])] }]], {
-      keepRows: true,
-    });
-    if (result?.error) throw ownFault(result.error);
-    return (result?.rows ?? []).map(([id]) => byId.get(id as string) as string);
+  applied(keys: readonly string[]): Promise<string[]> {
+    return this.#ledger.find(keys);
   }
 
   /** Starts a transaction that may write. */
@@ -170,14 +150,14 @@ export class Passes {
 
   /** One entry in the open transaction. */
   async apply(job: Job): Promise<Outcome> {
-    const [entry] = this.#prepare([job]);
+    const [entry] = this.#plans.prepare([job], this.#migrator);
     if (entry === 'solo') return SOLO;
     if (!entry || !isReady(entry)) return entry as Outcome;
     const blocks = [[{ sql: `SAVEPOINT ${SAVEPOINT}` }], ...this.#careful(entry)];
     const results = await this.#session.run(blocks, { fresh: true });
     const error = results.find((result) => result.error)?.error;
     if (!error) return APPLIED;
-    if (this.#isDuplicate(results[1], 0)) return DUPLICATE;
+    if (this.#ledger.isDuplicate(results[1], 0)) return DUPLICATE;
     if (isOutage(error.code) || isConflict(error.code))
       throw new Outage(error.code, error.message, { duringEntry: true });
     return failed(error);
@@ -191,51 +171,15 @@ export class Passes {
     await this.#session.run([UNDO]);
   }
 
-  /** What the texts say: entries that can run, outcomes of those that can't, up to the first that must be alone. */
-  #prepare(jobs: readonly Job[]): (Ready | Outcome | 'solo')[] {
-    const entries: (Ready | Outcome | 'solo')[] = [];
-    for (const { sql, params, schema, key } of jobs) {
-      try {
-        const plan = this.#planOf(sql);
-        const values = valuesFor(plan.binding, params);
-        if (plan.alone || (schema !== undefined && !this.#migrator.isSettled(schema))) {
-          entries.push('solo');
-          break;
-        }
-        entries.push({ plan, values, key: ledgerId(key) });
-      } catch (error) {
-        if (!(error instanceof EntryFault)) throw error;
-        entries.push(failed(error));
-      }
-    }
-    return entries;
-  }
-
-  #planOf(sql: string): Plan {
-    let plan = this.#plans.get(sql);
-    if (!plan) {
-      try {
-        plan = planSql(sql);
-      } catch (error) {
-        if (!(error instanceof EntryFault)) throw error;
-        plan = error;
-      }
-      if (this.#plans.size >= MAX_PLANS) this.#plans.delete(this.#plans.keys().next().value as string);
-      this.#plans.set(sql, plan);
-    }
-    if (plan instanceof EntryFault) throw plan;
-    return plan;
-  }
-
   async #pass(ready: readonly Ready[]): Promise<Outcome[]> {
     const [first] = ready;
     if (ready.length === 1 && first) return [await this.#single(first)];
-    const ours = [...this.#session.begin, ...this.#ledgerRows(ready.map(({ key }) => key))];
+    const ours = [...this.#session.begin, ...this.#ledger.rows(ready.map(({ key }) => key))];
     const own = ready.flatMap(statementsOf);
     const [result] = await this.#sendCommit([...ours, ...own, COMMIT], MANY_BUDGET_MS);
     const { error, tags } = result;
     if (!error) return ready.map(() => APPLIED);
-    if (tags.length < ours.length && !this.#isDuplicate(result, this.#session.begin.length))
+    if (tags.length < ours.length && !this.#ledger.isDuplicate(result, this.#session.begin.length))
       throw conflictOr(error);
     if (isConflict(error.code)) throw new Conflict(error);
     // It fails at COMMIT, is too slow or too large: one of them is to blame, and alone it will show.
@@ -269,7 +213,7 @@ export class Passes {
   #careful(entry: Ready): Statement[][] {
     const again = [{ sql: `RELEASE ${SAVEPOINT}` }, { sql: `SAVEPOINT ${SAVEPOINT}` }];
     return [
-      [...this.#ledgerRow(entry.key), ...statementsOf(entry), ...again],
+      [...this.#ledger.row(entry.key), ...statementsOf(entry), ...again],
       [{ sql: `ROLLBACK TO ${SAVEPOINT}` }],
     ];
   }
@@ -278,7 +222,7 @@ export class Passes {
     if (undone?.error) throw conflictOr(undone.error);
     const error = result?.error;
     if (!error) return APPLIED;
-    if (this.#isDuplicate(result, 0)) return DUPLICATE;
+    if (this.#ledger.isDuplicate(result, 0)) return DUPLICATE;
     if (isConflict(error.code)) throw new Conflict(error);
     if (isOutage(error.code) || error.code === '57014') throw new Fewer(index);
     if (this.#options.exactlyOnce && result.tags.length === 0) throw ownFault(error);
@@ -287,10 +231,10 @@ export class Passes {
 
   /** One entry, in a transaction of its own. */
   async #single({ plan, values, key }: Ready): Promise<Outcome> {
-    if (this.#deaths.count >= MAX_DEATHS && this.#deaths.key === key) return failed(poison());
+    if (this.#deaths.count >= MAX_DEATHS && this.#deaths.key === key) return failed(poison(MAX_DEATHS));
     const { begin } = this.#session;
     const lead = bound(plan.lead, values);
-    const ledger = this.#ledgerRow(key);
+    const ledger = this.#ledger.row(key);
     const body = bound(plan.body, values);
     const began = performance.now();
     const statements = [...begin, ...lead, ...ledger, ...body, COMMIT];
@@ -299,7 +243,7 @@ export class Passes {
       const { error, tags } = result;
       if (!error) return APPLIED;
       const at = tags.length - begin.length;
-      if (this.#isDuplicate(result, begin.length + lead.length)) return DUPLICATE;
+      if (this.#ledger.isDuplicate(result, begin.length + lead.length)) return DUPLICATE;
       if (isConflict(error.code) && tries < CONFLICT_TRIES) {
         await new Promise((done) => setTimeout(done, 20 + Math.random() * 80));
         continue;
@@ -352,24 +296,6 @@ export class Passes {
     });
   }
 
-  #ledgerRows(keys: readonly string[]): Statement[] {
-    if (!this.#options.exactlyOnce) return [];
-    const sql = `INSERT INTO ${this.#session.ledger} SELECT id, $2::bigint FROM unnest($1::text[]) AS id`;
-    return [{ sql, values: [arrayOf(keys), String(Date.now())] }];
-  }
-
-  #ledgerRow(key: string): Statement[] {
-    if (!this.#options.exactlyOnce) return [];
-    return [
-      { sql: `INSERT INTO ${this.#session.ledger} VALUES ($1, $2)`, values: [key, String(Date.now())] },
-    ];
-  }
-
-  /** The ledger's row, which is statement number `at`, was there already. */
-  #isDuplicate(result: BlockResult | undefined, at: number): boolean {
-    return this.#options.exactlyOnce && result?.error?.code === '23505' && result.tags.length === at;
-  }
-
   #isLate(began: number): boolean {
     return this.#session.cancelled || performance.now() - began >= this.#options.statementTimeout * 0.9;
   }
@@ -403,66 +329,4 @@ export class Passes {
   }
 }
 
-function poison(): EntryFault {
-  const message = `the connection broke ${MAX_DEATHS} times while this entry was in hand alone`;
-  return new EntryFault('POISON', message, 'Look at its SQL; queue-failed retry tries it again.');
-}
-
-/** Which entry the statement at an offset belongs to. */
-function entryAt(ready: readonly Ready[], offset: number): number {
-  let left = offset;
-  const at = ready.findIndex(({ plan }) => {
-    left -= plan.body.length;
-    return left < 0;
-  });
-  return at === -1 ? ready.length - 1 : at;
-}
-
 const BROKEN = /^(08006|ECONNRESET|EPIPE)$/;
-
-function isReady(entry: Ready | Outcome | 'solo'): entry is Ready {
-  return typeof entry === 'object' && 'plan' in entry;
-}
-
-function statementsOf({ plan, values }: Ready): Statement[] {
-  return bound(plan.body, values);
-}
-
-function bound(steps: readonly Step[], values: readonly Value[]): Statement[] {
-  return steps.map(({ sql, slots }) => ({ sql, values: slots.map((slot) => values[slot] as Value) }));
-}
-
-function conflictOr(error: ServerError): Error {
-  return isConflict(error.code) ? new Conflict(error) : ownFault(error);
-}
-
-function inDoubt(error: unknown): unknown {
-  if (!(error instanceof Outage)) return error;
-  const { reason, message, hint } = error;
-  return new Outage(reason, message, { inDoubt: true, hint });
-}
-
-function failed(error: unknown): Outcome {
-  const code = error instanceof ServerError ? error.code : '';
-  const isOver = error instanceof ServerError && error.message.startsWith('it ran longer');
-  const transient = error instanceof EntryFault ? error.transient : isTransient(code) && !isOver;
-  return { kind: 'failed', error: entryError(error), transient };
-}
-
-function afterwards(error: Error): Outcome {
-  const plain = entryError(error);
-  const message = `the statements before it are applied, but the last one failed: ${plain.message}`;
-  const hint = 'Queue the last statement again as an entry of its own.';
-  return { kind: 'failed', transient: false, committed: true, error: { ...plain, message, hint } };
-}
-
-/** An index takes no key of any length. */
-function ledgerId(key: string): string {
-  if (Buffer.byteLength(key) <= MAX_KEY_BYTES && !key.includes('\0')) return key;
-  return `sha256:${createHash('sha256').update(key).digest('hex')}`;
-}
-
-/** A list as the text of a PostgreSQL array. */
-function arrayOf(texts: readonly string[]): string {
-  return `{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
-}

@@ -45,6 +45,9 @@ export class Session {
     return `${this.schema}.${LEDGER}`;
   }
 
+  /** How many connections there have been: what was known of the database holds for one. */
+  connections = 0;
+
   /** The last statement was cancelled by us, for running too long. */
   cancelled = false;
 
@@ -146,6 +149,7 @@ export class Session {
       wire = await this.#open(this.#access);
       await this.#setUp(wire);
       this.#wire = wire;
+      this.connections += 1;
       this.#failure = undefined;
     } catch (error) {
       wire?.end();
