@@ -185,17 +185,33 @@ test('an entry that runs too long is stopped and is the only one to fail', { ski
   assert.equal(stats(self).retried, 0);
 });
 
-test('a table that is made anew with other types does not fail what was prepared', { skip }, async (t) => {
+test('an entry that breaks the connection each time is put away, and the others are applied', {
+  skip,
+}, async (t) => {
   const { self, rows } = await onServer(t);
-  await rows('CREATE TABLE log(t int)');
-  const add = (value: unknown): string =>
-    putEntry(self, 'INSERT INTO log(t) VALUES(:t)', { params: { t: value } });
-  for (let n = 0; n < 10; n++) add(n);
-  putEntry(self, 'ALTER TABLE log ALTER t TYPE text');
-  for (let n = 0; n < 10; n++) add(`text ${n}`);
-  await once(self);
-  assert.equal((await rows('SELECT * FROM log')).length, 20);
+  await rows('CREATE TABLE log(n serial, t text)');
+  for (let n = 0; n < 5; n++) putEntry(self, `INSERT INTO log(t) VALUES('${n}')`);
+  const deadly = putEntry(self, 'SELECT pg_terminate_backend(pg_backend_pid())');
+  for (let n = 5; n < 10; n++) putEntry(self, `INSERT INTO log(t) VALUES('${n}')`);
+  await once(self, 3, { SQLITE_BUSY_TIMEOUT: '30000' });
+  assert.equal(letter(self, deadly).code, 'POISON');
+  assert.equal((await rows('SELECT * FROM log')).length, 10);
+  assert.equal(self.journal().length, 10);
 });
+
+for (const size of ['500', '1']) {
+  test(`what was prepared for other types fails no entry, QUEUE_BATCH_SIZE=${size}`, { skip }, async (t) => {
+    const { self, rows } = await onServer(t, { QUEUE_BATCH_SIZE: size });
+    await rows('CREATE TABLE log(t int)');
+    const add = (value: unknown): string =>
+      putEntry(self, 'INSERT INTO log(t) VALUES(:t)', { params: { t: value } });
+    for (let n = 0; n < 5; n++) add(n);
+    putEntry(self, 'ALTER TABLE log ALTER t TYPE text');
+    for (let n = 0; n < 5; n++) add(`text ${n}`);
+    await once(self);
+    assert.equal((await rows('SELECT * FROM log')).length, 10);
+  });
+}
 
 test('migrations are applied once, by two spools at the same time too', { skip }, async (t) => {
   const { self, rows, name } = await onServer(t);

@@ -7,7 +7,7 @@
  */
 import { type Config, targetOf } from '../config.ts';
 import { type ErrorCode, messageOf, QueueError } from '../errors.ts';
-import { openSink } from '../sink/sink.ts';
+import { openSink, SinkOutage } from '../sink/sink.ts';
 import { type Entry, entryName, serializeEntry } from '../spool/entry.ts';
 import { ledgerKey, spoolIdentity } from '../spool/identity.ts';
 import { appendDirect } from '../spool/journal.ts';
@@ -32,7 +32,9 @@ export function writeDirect(
     return write(config, spool, draft);
   } catch (error) {
     if (!(error instanceof QueueError)) throw error;
-    const { code, message, hint } = error;
+    const { code, hint } = error;
+    const isInDoubt = error instanceof SinkOutage && error.inDoubt;
+    const message = `${error.message}${isInDoubt ? '; it is not known whether the database has it' : ''}`;
     return { code, message, ...(hint === undefined ? {} : { hint }) };
   }
 }

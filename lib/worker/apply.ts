@@ -156,3 +156,25 @@ function errorOf(outcome: { kind: 'broken'; error: EntryError } | { kind: 'solo'
     at: new Date().toISOString(),
   };
 }
+
+/** After an outage inside an entry: if the database takes another write, that entry brought it about. */
+export function takesWrites(sink: Sink, key: string): boolean {
+  const entry = {
+    seq: '',
+    priority: 1,
+    operation: 'probe',
+    sql: 'SELECT 1',
+    metadata: {},
+    created_at: '',
+    retries: 0,
+  };
+  try {
+    sink.begin();
+    sink.apply(entry, key);
+    sink.commit();
+    return true;
+  } catch (error) {
+    if (error instanceof SinkOutage) return false;
+    throw error;
+  }
+}

@@ -16,7 +16,7 @@ import { removeManifest, writeManifest } from '../spool/manifest.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
 import { countFailed, type Stats } from '../spool/stats.ts';
 import { removeValues } from '../spool/values.ts';
-import { applyItems, type Result } from './apply.ts';
+import { applyItems, type Result, takesWrites } from './apply.ts';
 import type { Backlog } from './backlog.ts';
 import type { FilesThread } from './files-thread.ts';
 import { type Item, takeIn } from './intake.ts';
@@ -143,13 +143,9 @@ export function applyBatch(work: Work, items: readonly Item[]): void {
   if (work.files?.leaving.size) return;
   // After it, for a COMMIT may have become doubtful.
   const { undecided } = work.suspicion;
+  const left = { deaths: 0, names: [...undecided], suspects: [...work.suspicion.suspects] };
   if (undecided.size === 0) removeManifest(work.spool);
-  else
-    writeManifest(work.spool, {
-      deaths: 0,
-      names: [...undecided],
-      suspects: [...work.suspicion.suspects],
-    });
+  else writeManifest(work.spool, left);
 }
 
 function applyTo(
@@ -187,7 +183,8 @@ function applyTo(
   const left = fresh.slice(consumed);
   if (!outage) return putBack(work, left);
   if (outage.inDoubt) doubt(work, left);
-  if (!culprit || !takesWrites(work, sink)) return park(work, target, outage, left);
+  if (!culprit || !takesWrites(sink, `${work.identity}/probe-${Date.now()}`))
+    return park(work, target, outage, left);
   putBack(
     work,
     left.filter((item) => item !== culprit),
@@ -207,40 +204,16 @@ function withoutApplied(work: Work, target: string, sink: Sink, items: readonly 
 /** They may be applied: the database is asked before it takes anything else, by this worker or the next. */
 function doubt(work: Work, items: readonly Item[]): void {
   const names = items.map((item) => item.name);
-  const { suspects, undecided } = work.suspicion;
-  work.suspicion = {
-    ...work.suspicion,
-    suspects: new Set([...suspects, ...names]),
-    undecided: new Set([...undecided, ...names]),
-  };
+  const [suspects, undecided] = [work.suspicion.suspects, work.suspicion.undecided].map(
+    (known) => new Set([...known, ...names]),
+  ) as [Set<string>, Set<string>];
+  work.suspicion = { ...work.suspicion, suspects, undecided };
 }
 
 /** The database is down: its entries wait, read once, until it is back. */
 function park(work: Work, target: string, error: SinkOutage, items: readonly Item[]): void {
   work.targets.failed(target, error);
   for (const item of items) work.targets.park(target, item.name);
-}
-
-/** After an outage inside an entry: if the database takes another write, that entry brought it about. */
-function takesWrites(work: Work, sink: Sink): boolean {
-  const entry = {
-    seq: '',
-    priority: 1,
-    operation: 'probe',
-    sql: 'SELECT 1',
-    metadata: {},
-    created_at: '',
-    retries: 0,
-  };
-  try {
-    sink.begin();
-    sink.apply(entry, `${work.identity}/probe-${Date.now()}`);
-    sink.commit();
-    return true;
-  } catch (error) {
-    if (error instanceof SinkOutage) return false;
-    throw error;
-  }
 }
 
 /** An entry too large for the space left waits; one that is refused by its own doing spends its retries. */

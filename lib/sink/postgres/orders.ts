@@ -44,6 +44,6 @@ export interface ThreadData {
   readonly role: 'postgres';
   readonly session: SessionOptions;
   readonly port: MessagePort;
-  /** Changed and notified with every answer. */
+  /** The first changes and is notified with every answer, the second is no longer 0 when the thread has ended. */
   readonly cells: Int32Array;
 }

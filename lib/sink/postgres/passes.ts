@@ -14,7 +14,7 @@
 import { EntryFault } from '../outage.ts';
 import { SAVEPOINT } from '../plan.ts';
 import type { Outcome } from '../sink.ts';
-import { isConflict, isOutage, Outage, ServerError } from './errors.ts';
+import { isConflict, isOutage, Outage } from './errors.ts';
 import { Ledger, ledgerId } from './ledger.ts';
 import { Migrator } from './migrate.ts';
 import type { Job } from './orders.ts';
@@ -26,19 +26,17 @@ import {
   DUPLICATE,
   Fewer,
   failed,
-  inDoubt,
   poison,
   SOLO,
 } from './outcomes.ts';
-import { type Step, type Value, valuesFor } from './params.ts';
+import { type Value, valuesFor } from './params.ts';
 import type { Plan } from './plan.ts';
-import { bound, entryAt, isReady, Plans, type Ready, statementsOf } from './ready.ts';
+import { entryAt, isReady, Plans, type Ready, statementsOf } from './ready.ts';
 import { ownFault, type Session } from './session.ts';
+import { CONFLICT_TRIES, Single, type SingleOptions } from './single.ts';
 import type { BlockResult, Statement } from './wire.ts';
 
-export interface PassOptions {
-  readonly exactlyOnce: boolean;
-  readonly statementTimeout: number;
+export interface PassOptions extends SingleOptions {
   readonly warn: (message: string) => void;
 }
 
@@ -47,7 +45,6 @@ const MAX_CHUNK = 4096;
 const MANY_BUDGET_MS = 2000;
 const FAST_MS = 100;
 const SLOW_MS = 500;
-const CONFLICT_TRIES = 3;
 /** An entry is given up when the connection has broken this often with it alone in hand. */
 const MAX_DEATHS = 5;
 
@@ -60,6 +57,7 @@ export class Passes {
   readonly #migrator: Migrator;
   readonly #ledger: Ledger;
   readonly #plans = new Plans();
+  readonly #single: Single;
   /** How many entries the next transaction may have. */
   #chunk = MAX_CHUNK;
   /** The entry after this transaction is the one that is doubted. */
@@ -72,6 +70,7 @@ export class Passes {
     this.#options = options;
     this.#migrator = new Migrator(session, options.warn);
     this.#ledger = new Ledger(session, options.exactlyOnce);
+    this.#single = new Single(session, this.#ledger, options);
   }
 
   /** Applies as many of the jobs as one transaction takes, one at least, and commits. @returns their outcomes. */
@@ -120,11 +119,11 @@ export class Passes {
     const ready = { plan, values, key: ledgerId(job.key) };
     try {
       if (plan.before.length > 0 && (await this.applied([job.key])).length > 0) return DUPLICATE;
-      const before = await this.#outside(plan.before, values);
+      const before = await this.#single.outside(plan.before, values);
       if (before) return failed(before);
-      const outcome = await this.#single(ready);
+      const outcome = await this.#alone(ready);
       if (outcome.kind !== 'applied') return outcome;
-      const after = await this.#outside(plan.after, values);
+      const after = await this.#single.outside(plan.after, values);
       return after ? afterwards(after) : outcome;
     } catch (error) {
       throw this.#judged(error, [ready]);
@@ -173,10 +172,10 @@ export class Passes {
 
   async #pass(ready: readonly Ready[]): Promise<Outcome[]> {
     const [first] = ready;
-    if (ready.length === 1 && first) return [await this.#single(first)];
+    if (ready.length === 1 && first) return [await this.#alone(first)];
     const ours = [...this.#session.begin, ...this.#ledger.rows(ready.map(({ key }) => key))];
     const own = ready.flatMap(statementsOf);
-    const [result] = await this.#sendCommit([...ours, ...own, COMMIT], MANY_BUDGET_MS);
+    const [result] = await this.#single.send([...ours, ...own, COMMIT], MANY_BUDGET_MS);
     const { error, tags } = result;
     if (!error) return ready.map(() => APPLIED);
     if (tags.length < ours.length && !this.#ledger.isDuplicate(result, this.#session.begin.length))
@@ -229,82 +228,19 @@ export class Passes {
     return failed(error);
   }
 
-  /** One entry, in a transaction of its own. */
-  async #single({ plan, values, key }: Ready): Promise<Outcome> {
-    if (this.#deaths.count >= MAX_DEATHS && this.#deaths.key === key) return failed(poison(MAX_DEATHS));
-    const { begin } = this.#session;
-    const lead = bound(plan.lead, values);
-    const ledger = this.#ledger.row(key);
-    const body = bound(plan.body, values);
-    const began = performance.now();
-    const statements = [...begin, ...lead, ...ledger, ...body, COMMIT];
-    for (let tries = 1; ; tries++) {
-      const [result] = await this.#sendCommit(statements, this.#options.statementTimeout);
-      const { error, tags } = result;
-      if (!error) return APPLIED;
-      const at = tags.length - begin.length;
-      if (this.#ledger.isDuplicate(result, begin.length + lead.length)) return DUPLICATE;
-      if (isConflict(error.code) && tries < CONFLICT_TRIES) {
-        await new Promise((done) => setTimeout(done, 20 + Math.random() * 80));
-        continue;
-      }
-      const isOurs = at < 0 || (at >= lead.length && at < lead.length + ledger.length && lead.length === 0);
-      if (isOurs) throw conflictOr(error);
-      if (error.code === '55P03') this.#session.isPatient = false;
-      if (isOutage(error.code))
-        throw new Outage(error.code, error.message, { duringEntry: error.code !== '55P03' });
-      if (error.code === '25006' && !this.#options.exactlyOnce) throw ownFault(error);
-      return error.code === '57014' && this.#isLate(began) ? failed(this.#tooLong()) : failed(error);
-    }
-  }
-
-  /** Statements outside a transaction. @returns the error of the first that fails. */
-  async #outside(steps: readonly Step[], values: readonly Value[]): Promise<Error | undefined> {
-    for (const statement of bound(steps, values)) {
-      const began = performance.now();
-      const budget = this.#options.statementTimeout;
-      const [result] = await this.#session.run([[statement]], { fresh: true, budget });
-      const error = result?.error;
-      if (!error) continue;
-      if (isOutage(error.code)) throw new Outage(error.code, error.message, { duringEntry: true });
-      return error.code === '57014' && this.#isLate(began) ? this.#tooLong() : error;
-    }
-    return undefined;
-  }
-
-  /** A transaction whose last statement is COMMIT; rolled back when a statement failed. */
-  async #sendCommit(statements: readonly Statement[], budget: number): Promise<[BlockResult]> {
-    let result: BlockResult;
-    try {
-      [result] = (await this.#session.run([statements], { budget })) as [BlockResult];
-    } catch (error) {
-      throw inDoubt(error);
-    }
-    if (result.error) await this.rollback();
-    else if (result.tags.at(-1) !== 'COMMIT') throw new Outage('25P02', 'the transaction was rolled back');
-    return [result];
+  #alone(ready: Ready): Promise<Outcome> | Outcome {
+    const isDeadly = this.#deaths.count >= MAX_DEATHS && this.#deaths.key === ready.key;
+    return isDeadly ? failed(poison(MAX_DEATHS)) : this.#single.run(ready);
   }
 
   async #commit(): Promise<void> {
-    await this.#sendCommit([COMMIT], MANY_BUDGET_MS + this.#options.statementTimeout).then(([{ error }]) => {
+    await this.#single.send([COMMIT], MANY_BUDGET_MS + this.#options.statementTimeout).then(([{ error }]) => {
       if (error)
         throw isOutage(error.code)
           ? ownFault(error)
           : isConflict(error.code)
             ? new Conflict(error)
             : new Fewer(1);
-    });
-  }
-
-  #isLate(began: number): boolean {
-    return this.#session.cancelled || performance.now() - began >= this.#options.statementTimeout * 0.9;
-  }
-
-  #tooLong(): ServerError {
-    return new ServerError({
-      code: '57014',
-      message: `it ran longer than ${this.#options.statementTimeout} ms and was stopped`,
-      hint: 'Raise SQLITE_TIMEOUT (milliseconds) if it needs longer, then queue-failed retry.',
     });
   }
 
@@ -329,4 +265,4 @@ export class Passes {
   }
 }
 
-const BROKEN = /^(08006|ECONNRESET|EPIPE)$/;
+const BROKEN = /^(08006|ECONNRESET|EPIPE|57P0[125])$/;

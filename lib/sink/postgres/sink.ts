@@ -19,8 +19,9 @@ const NEXT_WAIT_MS = 50;
 /** Deadlocks are found after 1 s, and are to be found before a lock's wait is given up. */
 const BEYOND_DEADLOCK_MS = 500;
 const STATEMENT_TIMEOUT_MS = 10_000;
-/** The thread bounds its own times. This is for one that has died. */
+/** The thread bounds its own times, in several times that of a statement. This is for one that has lost its way. */
 const LOST_THREAD_MS = 60_000;
+const STATEMENTS = 10;
 const CLOSE_MS = 500;
 
 type Keyed = { readonly entry: Entry; readonly key: string };
@@ -98,7 +99,8 @@ export class PostgresSink implements Sink {
   #call(order: Order): Answer {
     const wait = this.#options.connectTimeout ?? (this.#isDown ? NEXT_WAIT_MS : FIRST_WAIT_MS);
     this.#thread ??= new RunningThread(this.#dataForThread());
-    const answer = this.#thread.ask(order, wait);
+    const { statementTimeout = STATEMENT_TIMEOUT_MS } = this.#options;
+    const answer = this.#thread.ask(order, wait, LOST_THREAD_MS + wait + STATEMENTS * statementTimeout);
     for (const warning of answer?.warnings ?? []) this.#options.warn?.(warning);
     if (!answer) {
       this.close();
@@ -126,7 +128,7 @@ function jobOf({ entry, key }: Keyed): NonNullable<Order['jobs']>[number] {
 class RunningThread {
   readonly #thread: Thread;
   readonly #port: MessageChannel['port1'];
-  readonly #cells = new Int32Array(new SharedArrayBuffer(4));
+  readonly #cells = new Int32Array(new SharedArrayBuffer(8));
   #count = 0;
 
   constructor(data: Omit<ThreadData, 'port' | 'cells'>) {
@@ -139,7 +141,7 @@ class RunningThread {
   }
 
   /** undefined when there was no answer. */
-  ask(order: Order, wait: number, limit = LOST_THREAD_MS + wait): Answer | undefined {
+  ask(order: Order, wait: number, limit: number): Answer | undefined {
     const id = ++this.#count;
     this.#port.postMessage({ id, wait, order });
     const end = performance.now() + limit;
@@ -151,7 +153,7 @@ class RunningThread {
       if (received?.message.id === id) return received.message.answer;
       if (received) continue;
       const left = end - performance.now();
-      if (left <= 0) return undefined;
+      if (left <= 0 || Atomics.load(this.#cells, 1) !== 0) return undefined;
       Atomics.wait(this.#cells, 0, seen, left);
     }
   }

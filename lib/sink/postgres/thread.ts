@@ -84,4 +84,8 @@ function listen(port: MessagePort): void {
   });
 }
 
+process.on('exit', () => {
+  Atomics.store(data.cells, 1, 1);
+  Atomics.notify(data.cells, 0);
+});
 listen(data.port);
