@@ -13,6 +13,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -64,7 +65,7 @@ export const noPostgres = (): string | false => {
 /** Starts a server. */
 export async function startServer(settings: readonly string[] = []): Promise<Server> {
   const directory = binaries() as string;
-  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'hookspool-postgres-')));
+  const dir = realpathSync(mkdtempSync(join(baseDirectory(), 'hookspool-postgres-')));
   const data = join(dir, 'data');
   if (process.getuid?.() === 0) chownSync(dir, NOBODY, NOBODY);
   chmodSync(dir, 0o700);
@@ -179,6 +180,18 @@ function hydrate(native: string): void {
 
 function asUser(): { uid?: number; gid?: number } {
   return process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+}
+
+/** Where nobody gets to, when root is to run the server as nobody. */
+function baseDirectory(): string {
+  if (process.getuid?.() !== 0) return tmpdir();
+  const places = [tmpdir(), '/var/tmp', '/tmp'];
+  return places.find((place) => existsSync(place) && isOpen(realpathSync(place))) ?? tmpdir();
+}
+
+function isOpen(directory: string): boolean {
+  if ((statSync(directory).mode & 0o001) === 0) return false;
+  return directory === dirname(directory) || isOpen(dirname(directory));
 }
 
 async function freePort(): Promise<number> {
