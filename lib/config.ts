@@ -135,6 +135,28 @@ export function isUrl(name: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(name);
 }
 
+/** The target of an entry whose `db` is this. A URL there has no password: HIVE_DB may be the same one with it. */
+export function targetOf({ database, projectRoot }: Config, db: string | undefined): string {
+  if (!db) return database;
+  const target = databasePath(db, projectRoot);
+  return isUrl(target) && target === shownTarget(database) ? database : target;
+}
+
+/** True for a URL that no entry file may hold. */
+export function holdsPassword(target: string): boolean {
+  return shownTarget(target) !== target;
+}
+
+/** A target as it may be shown: a URL without its password. */
+export function shownTarget(target: string): string {
+  if (!isUrl(target)) return target;
+  // Up to the last @ before the path: a password may hold one that should have been written as %40.
+  const shown = target.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?:@]*):[^/?]*@/i, '$1@');
+  return shown.replace(/([?&])(password|sslpassword)=[^&]*(&|$)/gi, (_all, before, _name, after) =>
+    after === '&' ? before : '',
+  );
+}
+
 /**
  * The project root: $CLAUDE_PROJECT_DIR, else the nearest parent with a .hive-mind or .git, else the working
  * directory. lib/queue-lib.sh does the same with builtins; the two must agree.

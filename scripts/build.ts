@@ -51,6 +51,9 @@ const CJS: BuildOptions = {
   define: { 'import.meta.url': '__url' },
 };
 
+/** The driver's other halves: a binding to libpq, and sockets of a platform that has no node:net. */
+const POSTGRES: BuildOptions = { ...CJS, external: ['pg-native', 'pg-cloudflare', 'better-sqlite3'] };
+
 /** In the syntax of any Node: one clear line where the addon would crash the process. */
 const NODE_CHECK = `if(parseInt(process.versions.node,10)<22){process.stderr.write("hookspool needs Node 22 or later; this is "+process.versions.node+" ("+process.execPath+"). Upgrade it, or name another in QUEUE_NODE.\\n");process.exit(1)}`;
 /** What comes after this line in the bash library, an executable has no use for. */
@@ -94,6 +97,10 @@ function build(dist: string): void {
     const code = bundle(`lib/producer/${name}.ts`, CJS);
     writeFileSync(join(dist, `${name}.cjs`), `${NODE_CHECK}${URL_OF_FILE}${code}`);
   }
+  writeFileSync(
+    join(dist, 'postgres.cjs'),
+    `${URL_OF_FILE}${bundle('lib/sink/postgres/thread.ts', POSTGRES)}`,
+  );
   const api: BuildOptions = { ...COMMON, format: 'esm', target: 'node22', packages: 'external' };
   writeFileSync(join(dist, 'index.mjs'), bundle('lib/index.ts', api));
   writeDeclarations(join(dist, 'types'));

@@ -18,6 +18,7 @@ const SECTIONS = [
   'durability',
   'maintenance',
   'sync',
+  'postgres',
   'sizes',
 ];
 

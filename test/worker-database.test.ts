@@ -218,7 +218,7 @@ test('of two databases one is down: the entries of the other are applied, in ord
 test('a target that can be none does not keep the successor of a killed worker from its work', async (t) => {
   const self = project(t);
   withLog(self);
-  const names = [putEntry(self, 'SELECT 1', { db: 'postgres://host/db' }), putEntry(self, logs('a'))];
+  const names = [putEntry(self, 'SELECT 1', { db: 'mysql://host/db' }), putEntry(self, logs('a'))];
   writeFileSync(join(self.spool, 'processing', 'batch'), `deaths=0\n${names.join('\n')}\n`);
   await once(self, 3);
   assert.deepEqual([logged(self), self.names('failed')], [['a'], [names[0]]]);

@@ -111,7 +111,7 @@ test('neighbours are applied once, and the entry as a whole or not at all:', asy
 });
 
 const bad: Record<string, RegExp> = {
-  'postgres://user:secret@host/db': /postgres:\/\//,
+  'mysql://user:secret@host/db': /password/,
   ' ': /path of a database/,
 };
 

@@ -118,4 +118,10 @@ export declare function loadConfig(env?: Env, onBadValue?: OnBadValue): Config;
 export declare function databasePath(name: string, root: string): string;
 /** True for targets such as `postgres://...`, which may hold a password and so never enter an entry file. */
 export declare function isUrl(name: string): boolean;
+/** The target of an entry whose `db` is this. A URL there has no password: HIVE_DB may be the same one with it. */
+export declare function targetOf({ database, projectRoot }: Config, db: string | undefined): string;
+/** True for a URL that no entry file may hold. */
+export declare function holdsPassword(target: string): boolean;
+/** A target as it may be shown: a URL without its password. */
+export declare function shownTarget(target: string): string;
 export {};

@@ -78,7 +78,11 @@ _queue_parse() {
       -m | --metadata) _queue_metadata=$2 ;;
       --param) _queue_params+=("$2") ;;
       --stdin) _queue_from_stdin=$2 ;;
-      --db) _queue_db=$2 ;;
+      --db)
+        # Of a URL Node sees to what an entry may hold of it.
+        [[ $2 != *://* ]] || return
+        _queue_db=$2
+        ;;
     esac
     shift 2
   done

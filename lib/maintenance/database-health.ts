@@ -6,7 +6,7 @@
  * and a descriptor of our own, once closed, would free the locks of a connection that this process may have.
  */
 import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
-import { isUrl } from '../config.ts';
+import { isUrl, shownTarget } from '../config.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { hasWaitingJournal, loadDriver } from '../sink/driver.ts';
 
@@ -31,7 +31,7 @@ const TIMEOUT_MS = 50;
 /** Never throws: whatever is wrong is in the result. */
 export function lookAtDatabase(path: string): DatabaseHealth {
   const nothing = { path, message: null, size: null, walSize: 0, journalMode: null };
-  if (isUrl(path)) return { ...nothing, path: withoutPassword(path), state: 'remote' };
+  if (isUrl(path)) return { ...nothing, path: shownTarget(path), state: 'remote' };
   try {
     const stat = statSync(path, { throwIfNoEntry: false });
     if (!stat) return { ...nothing, state: 'missing' };
@@ -90,9 +90,4 @@ function askSqlite(path: string): Finding {
     const isBusy = /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error) ?? '');
     return { state: isBusy ? 'busy' : 'faulty', message: messageOf(error) };
   }
-}
-
-/** postgres://user:secret@host/db -> postgres://user@host/db. */
-function withoutPassword(url: string): string {
-  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/@:]*):[^@/]*@/i, '$1@');
 }

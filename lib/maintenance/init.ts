@@ -4,7 +4,7 @@
  * for it to come back, and running this is how a user says that it will not.
  */
 import { statSync } from 'node:fs';
-import { type Config, isUrl } from '../config.ts';
+import { type Config, isUrl, shownTarget } from '../config.ts';
 import { openSink, SinkOutage } from '../sink/sink.ts';
 import { spoolIdentity } from '../spool/identity.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
@@ -34,7 +34,7 @@ export function initialize(config: Config, spool: Spool): InitReport {
     spool: spool.base,
     createdSpool: !hadSpool,
     identity,
-    database: config.database,
+    database: shownTarget(config.database),
     createdDatabase: !hadDatabase,
     busy,
   };
@@ -48,6 +48,8 @@ function prepareDatabase(config: Config, hadDatabase: boolean): boolean {
     allowAttach: config.allowAttach,
     mustExist: false,
     createDirectory: true,
+    statementTimeout: config.statementTimeout,
+    connectTimeout: config.busyTimeout,
   });
   try {
     sink.begin();

@@ -2,9 +2,10 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Config, isUrl } from '../config.ts';
-import { codeOf, messageOf } from '../errors.ts';
+import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { type Db, loadDriver } from '../sink/driver.ts';
 import { LEDGER } from '../sink/plan.ts';
+import { openSink } from '../sink/sink.ts';
 import type { Spool } from '../spool/layout.ts';
 import { readStats } from '../spool/stats.ts';
 import { formatBytes } from '../terminal/text.ts';
@@ -48,8 +49,31 @@ export function checkDatabase(config: Config, spool: Spool): Answer | Answer[] {
   return answers;
 }
 
+/** A server is asked what a worker would ask of it: to connect, to find or make the ledger, to start a transaction. */
+function checkServer(config: Config): Answer {
+  const sink = openSink(config.database, {
+    busyTimeout: TIMEOUT_MS,
+    exactlyOnce: config.exactlyOnce,
+    allowAttach: config.allowAttach,
+    mustExist: true,
+    createDirectory: false,
+    connectTimeout: config.busyTimeout,
+  });
+  try {
+    sink.begin();
+    sink.rollback();
+    return ok('a write transaction can be started, and the ledger is there');
+  } catch (error) {
+    if (!(error instanceof QueueError)) throw error;
+    return fault(error.message, error.hint ?? 'Entries wait in the spool until it can be used.');
+  } finally {
+    sink.close();
+  }
+}
+
 /** BEGIN IMMEDIATE takes the write lock for an instant; whatever is wrong, nothing is written. */
 export function checkWriting(config: Config): Answer {
+  if (isUrl(config.database)) return checkServer(config);
   if (!isRegularFile(config.database)) return ok('not looked at: there is no database file');
   try {
     // A lock on the file alone would not do: SQLite creates files beside it.
@@ -84,6 +108,7 @@ export function checkLedger(config: Config): Answer {
       'Unset QUEUE_EXACTLY_ONCE unless that is meant.',
     );
   }
+  if (isUrl(config.database)) return ok('looked at with writing');
   if (lookAtDatabase(config.database).state !== 'ok')
     return ok('not looked at: there is no database to read');
   return withDatabase(config.database, (db) => {

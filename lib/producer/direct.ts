@@ -7,12 +7,12 @@
  *
  * Built as dist/direct.cjs and loaded on demand (load-direct.ts): producers that only spool carry no SQL engine.
  */
-import type { Config } from '../config.ts';
+import { type Config, targetOf } from '../config.ts';
 import { type ErrorCode, messageOf, QueueError } from '../errors.ts';
 import { callText } from '../sink/call.ts';
 import { EntryFault } from '../sink/outage.ts';
 import { fieldValue, parseRow, ROW_PARAMS } from '../sink/row.ts';
-import { openSink } from '../sink/sink.ts';
+import { openSink, SinkOutage } from '../sink/sink.ts';
 import { type Entry, entryName, serializeEntry } from '../spool/entry.ts';
 import { ledgerKey, spoolIdentity } from '../spool/identity.ts';
 import { appendDirect, Journal } from '../spool/journal.ts';
@@ -37,7 +37,9 @@ export function writeDirect(
     return write(config, spool, draft);
   } catch (error) {
     if (!(error instanceof QueueError)) throw error;
-    return failureOf(error.code, error);
+    const isInDoubt = error instanceof SinkOutage && error.inDoubt;
+    const message = `${error.message}${isInDoubt ? '; it is not known whether the database has it' : ''}`;
+    return failureOf(error.code, { message, hint: error.hint });
   }
 }
 
@@ -86,13 +88,15 @@ function write(config: Config, spool: Spool, draft: Omit<Entry, 'seq'>): Failure
   const name = entryName(entry.priority, seq);
   const isSpoolUsable = usable(spool);
   const key = ledgerKey(isSpoolUsable ? spoolIdentity(spool) : 'direct', name, entry);
-  const target = entry.db ?? config.database;
+  const target = targetOf(config, entry.db);
   const sink = openSink(target, {
     busyTimeout: config.busyTimeout,
     exactlyOnce: config.exactlyOnce,
     allowAttach: config.allowAttach,
     mustExist: false,
     createDirectory: target === config.database,
+    statementTimeout: config.statementTimeout,
+    connectTimeout: config.busyTimeout,
     warn: (message) => process.emitWarning(message),
   });
   try {

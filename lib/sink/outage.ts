@@ -9,19 +9,21 @@ import { codeOf, messageOf, QueueError } from '../errors.ts';
  * blame unless `duringEntry` says that one may be.
  */
 export class SinkOutage extends QueueError {
-  /** SQLite's extended code, such as SQLITE_BUSY or SQLITE_IOERR_WRITE, or NO_DRIVER. */
+  /** SQLite's extended code, such as SQLITE_BUSY or SQLITE_IOERR_WRITE; a SQLSTATE; NO_DRIVER. */
   readonly reason: string;
   /**
    * true: it arose while an entry's own statements ran (or at a COMMIT that a statement made impossible), so
    * that entry may always provoke it. false: it arose where no entry has a say.
    */
   readonly duringEntry: boolean;
+  /** true: a COMMIT was sent and its answer was lost, so that the entries may be applied; ask applied(). */
+  readonly inDoubt: boolean;
 
   constructor(
     target: string,
     reason: string,
     detail: string,
-    options: { duringEntry?: boolean; hint?: string | undefined; cause?: unknown } = {},
+    options: { duringEntry?: boolean; inDoubt?: boolean; hint?: string | undefined; cause?: unknown } = {},
   ) {
     const hint = options.hint ?? outageHint(reason);
     super('DATABASE', `database ${target} can't be used: ${detail} (${reason})`, {
@@ -30,6 +32,7 @@ export class SinkOutage extends QueueError {
     });
     this.reason = reason;
     this.duringEntry = options.duringEntry ?? false;
+    this.inDoubt = options.inDoubt ?? false;
   }
 }
 
@@ -48,7 +51,14 @@ export class EntryFault extends Error {
   }
 }
 
-export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED' | 'BAD_SCHEMA' | 'BAD_ROW';
+export type FaultCode =
+  | 'BAD_PARAMS'
+  | 'EMPTY_SQL'
+  | 'BAD_TEXT'
+  | 'REFUSED'
+  | 'BAD_SCHEMA'
+  | 'BAD_ROW'
+  | 'POISON';
 
 /** The code of whatever was thrown; the driver's own TypeError and RangeError carry none. */
 export function reasonOf(error: unknown): string {

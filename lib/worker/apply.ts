@@ -3,7 +3,8 @@
  *
  * Entries share a transaction until one must run alone (VACUUM), one has broken the transaction (OR ROLLBACK: all
  * of it is undone, the others are applied again up to that one, then it runs on its own) or the lock has been held
- * for long enough. Results are settled after each COMMIT, in order.
+ * for long enough. Results are settled after each COMMIT, in order. A sink that applies many at once, because each step
+ * would cost it a round trip, sees to all of that itself.
  */
 
 import { type Outcome, type Sink, SinkOutage } from '../sink/sink.ts';
@@ -46,6 +47,8 @@ export function applyItems(sink: Sink, items: readonly Item[], options: ApplyOpt
   const alone = new Set<string>();
   let consumed = 0;
   let running: Item | undefined;
+  /** What may have brought about an outage that says `duringEntry`. */
+  let doubted: Item | undefined;
 
   const timed = (item: Item, apply: Sink['apply']): [ReturnType<Sink['apply']>, number] => {
     running = item;
@@ -54,6 +57,14 @@ export function applyItems(sink: Sink, items: readonly Item[], options: ApplyOpt
     const outcome = apply.call(sink, item.entry, item.key);
     options.leave();
     running = undefined;
+    return [outcome, (performance.now() - start) * 1000];
+  };
+
+  const unwatched = (item: Item): [ReturnType<Sink['apply']>, number] => {
+    const start = performance.now();
+    doubted = item;
+    const outcome = sink.applyAlone(item.entry, item.key);
+    doubted = undefined;
     return [outcome, (performance.now() - start) * 1000];
   };
 
@@ -93,8 +104,28 @@ export function applyItems(sink: Sink, items: readonly Item[], options: ApplyOpt
     }
   };
 
+  /** One transaction of a sink that takes many at once. Its server stops what runs for too long, not the watchdog. */
+  const together = (applyMany: NonNullable<Sink['applyMany']>): void => {
+    const left = items.slice(consumed);
+    const next = left.findIndex((item) => alone.has(item.name));
+    const some = next === -1 ? left : left.slice(0, next);
+    const start = performance.now();
+    doubted = some[0];
+    const outcomes = applyMany.call(sink, some);
+    doubted = undefined;
+    const micros = ((performance.now() - start) * 1000) / outcomes.length;
+    const results: Result[] = [];
+    outcomes.forEach((outcome, index) => {
+      const item = some[index] as Item;
+      if (outcome.kind === 'broken' || outcome.kind === 'solo') alone.add(item.name);
+      else results.push({ item, outcome, micros });
+    });
+    if (results.length > 0) options.settle(results);
+    consumed += results.length;
+  };
+
   const runAlone = (item: Item): void => {
-    const [outcome, micros] = timed(item, sink.applyAlone);
+    const [outcome, micros] = sink.applyMany ? unwatched(item) : timed(item, sink.applyAlone);
     const settled: Result['outcome'] =
       outcome.kind === 'broken' || outcome.kind === 'solo'
         ? { kind: 'failed', error: errorOf(outcome), transient: false }
@@ -109,6 +140,7 @@ export function applyItems(sink: Sink, items: readonly Item[], options: ApplyOpt
       const next = items[consumed];
       if (next === undefined) break;
       if (alone.has(next.name)) runAlone(next);
+      else if (sink.applyMany) together(sink.applyMany);
       else transaction();
       // A pass that consumes nothing has found out who must run alone: the next one gets there.
     } while (consumed === 0 || performance.now() < end);
@@ -116,9 +148,8 @@ export function applyItems(sink: Sink, items: readonly Item[], options: ApplyOpt
   } catch (error) {
     if (!(error instanceof SinkOutage)) throw error;
     if (running) options.leave();
-    return running && error.duringEntry
-      ? { consumed, outage: error, culprit: running }
-      : { consumed, outage: error };
+    const culprit = running ?? doubted;
+    return culprit && error.duringEntry ? { consumed, outage: error, culprit } : { consumed, outage: error };
   }
 }
 
@@ -129,4 +160,26 @@ function errorOf(outcome: { kind: 'broken'; error: EntryError } | { kind: 'solo'
     message: 'it can be run neither in a transaction nor alone',
     at: new Date().toISOString(),
   };
+}
+
+/** After an outage inside an entry: if the database takes another write, that entry brought it about. */
+export function takesWrites(sink: Sink, key: string): boolean {
+  const entry = {
+    seq: '',
+    priority: 1,
+    operation: 'probe',
+    sql: 'SELECT 1',
+    metadata: {},
+    created_at: '',
+    retries: 0,
+  };
+  try {
+    sink.begin();
+    sink.apply(entry, key);
+    sink.commit();
+    return true;
+  } catch (error) {
+    if (error instanceof SinkOutage) return false;
+    throw error;
+  }
 }

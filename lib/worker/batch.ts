@@ -9,7 +9,7 @@ import { messageOf } from '../errors.ts';
 import { type Sink, SinkOutage } from '../sink/sink.ts';
 import { removeManifest, writeManifest } from '../spool/manifest.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
-import { applyItems, type Result } from './apply.ts';
+import { applyItems, type Result, takesWrites } from './apply.ts';
 import { withdrawnFate } from './fates.ts';
 import type { Item } from './intake.ts';
 import { decide } from './recover.ts';
@@ -18,7 +18,7 @@ import { gone, type Work } from './work.ts';
 
 const CULPRIT_PAUSE_MS = 5000;
 /** Outages that an entry does not choose to bring about: it needs more space or memory than there is now. */
-const NOT_ITS_CHOICE = /^SQLITE_(FULL|IOERR|NOMEM|BUSY)/;
+const NOT_ITS_CHOICE = /^(SQLITE_(FULL|IOERR|NOMEM|BUSY)|53)/;
 
 /**
  * Applies and settles a batch.
@@ -27,19 +27,28 @@ const NOT_ITS_CHOICE = /^SQLITE_(FULL|IOERR|NOMEM|BUSY)/;
 export function applyBatch(work: Work, items: readonly Item[]): void {
   const byTarget = Map.groupBy(items, (item) => item.target);
   const ordered = [...byTarget.values()].flat();
-  const { suspects, undecided, deaths } = work.suspicion;
+  const { suspects, deaths } = work.suspicion;
   const isTheSuspect = ordered.length === 1 && suspects.has(ordered[0]?.name as string);
   writeManifest(work.spool, {
     deaths: isTheSuspect ? deaths : 0,
     // Those in hand first: the watchdog counts lines.
-    names: [...new Set([...ordered.map((item) => item.name), ...(work.files?.leaving ?? []), ...undecided])],
+    names: [
+      ...new Set([
+        ...ordered.map((item) => item.name),
+        ...(work.files?.leaving ?? []),
+        ...work.suspicion.undecided,
+      ]),
+    ],
     suspects: [...suspects],
   });
   const positions = new Map(ordered.map((item, index) => [item.name, index]));
   for (const [target, own] of byTarget) applyTo(work, target, own, positions);
   if (work.files?.leaving.size) return;
+  // After it, for a COMMIT may have become doubtful.
+  const { undecided } = work.suspicion;
+  const left = { deaths: 0, names: [...undecided], suspects: [...work.suspicion.suspects] };
   if (undecided.size === 0) removeManifest(work.spool);
-  else writeManifest(work.spool, { deaths: 0, names: [...undecided], suspects: [...suspects] });
+  else writeManifest(work.spool, left);
 }
 
 function applyTo(
@@ -76,7 +85,9 @@ function applyTo(
   });
   const left = fresh.slice(consumed);
   if (!outage) return putBack(work, left);
-  if (!culprit || !takesWrites(work, sink)) return park(work, target, outage, left);
+  if (outage.inDoubt) doubt(work, left);
+  if (!culprit || !takesWrites(sink, `${work.identity}/probe-${Date.now()}`))
+    return park(work, target, outage, left);
   putBack(
     work,
     left.filter((item) => item !== culprit),
@@ -115,32 +126,19 @@ function withoutCancelled(work: Work, items: readonly Item[]): readonly Item[] {
   return items.filter((item) => !cancelled.includes(item));
 }
 
+/** They may be applied: the database is asked before it takes anything else, by this worker or the next. */
+function doubt(work: Work, items: readonly Item[]): void {
+  const names = items.map((item) => item.name);
+  const [suspects, undecided] = [work.suspicion.suspects, work.suspicion.undecided].map(
+    (known) => new Set([...known, ...names]),
+  ) as [Set<string>, Set<string>];
+  work.suspicion = { ...work.suspicion, suspects, undecided };
+}
+
 /** The database is down: its entries wait, read once, until it is back. */
 function park(work: Work, target: string, error: SinkOutage, items: readonly Item[]): void {
   work.targets.failed(target, error);
   for (const item of items) work.targets.park(target, item.name);
-}
-
-/** After an outage inside an entry: if the database takes another write, that entry brought it about. */
-function takesWrites(work: Work, sink: Sink): boolean {
-  const entry = {
-    seq: '',
-    priority: 1,
-    operation: 'probe',
-    sql: 'SELECT 1',
-    metadata: {},
-    created_at: '',
-    retries: 0,
-  };
-  try {
-    sink.begin();
-    sink.apply(entry, `${work.identity}/probe-${Date.now()}`);
-    sink.commit();
-    return true;
-  } catch (error) {
-    if (error instanceof SinkOutage) return false;
-    throw error;
-  }
 }
 
 /** An entry too large for the space left waits; one that is refused by its own doing spends its retries. */

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import { type Config, shownTarget } from '../config.ts';
 import { EXIT, QueueError } from '../errors.ts';
 import { executablePath } from '../package.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
@@ -48,7 +48,7 @@ export async function runWorker(options: RunOptions): Promise<WorkerSummary | un
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
-    options.log('info', `worker ${process.pid} for ${options.config.database}`);
+    options.log('info', `worker ${process.pid} for ${shownTarget(options.config.database)}`);
     const summary = await worker.run();
     options.log('info', `worker ${process.pid} leaves: ${summary.applied} applied, ${summary.failed} failed`);
     return summary;

@@ -1,6 +1,5 @@
 /** From a name in pending/ to an entry ready to apply, or the reason why not. */
-import type { Config } from '../config.ts';
-import { databasePath } from '../config.ts';
+import { type Config, holdsPassword, targetOf } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { type Fate, itemOf } from '../jobs/items.ts';
 import {
@@ -89,6 +88,12 @@ function entryIn(context: IntakeContext, name: string, text: string): Intake {
   const { values } = entry;
   const fault = values === undefined ? undefined : loadValues(context.spool, name, entry);
   if (fault !== undefined) return { kind: 'fault', message: fault };
+  if (entry.db !== undefined && holdsPassword(entry.db))
+    return bad(
+      'its "db" is a URL with a password: that belongs into ~/.pgpass or HIVE_DB',
+      { name, text },
+      'BAD_TARGET',
+    );
   const target = targetOf(context.config, entry.db);
   const whole = values ? serializeEntry(entry) : text;
   // It could be applied, but not be put back or into failed/, where its error has to fit in as well.
@@ -102,14 +107,9 @@ function entryIn(context: IntakeContext, name: string, text: string): Intake {
   return { kind: 'item', item: { name, entry, text: whole, values: values ?? [], key, target } };
 }
 
-/** The database that an entry's `db` names, or does not name. */
-export function targetOf(config: Config, db: string | undefined): string {
-  return db ? databasePath(db, config.projectRoot) : config.database;
-}
-
 /** @param entry its text, which may still tell the job. */
-function bad(message: string, entry?: { name: string; text: string }): Intake {
-  const error = { code: 'BAD_ENTRY', message, at: new Date().toISOString() };
+function bad(message: string, entry?: { name: string; text: string }, code = 'BAD_ENTRY'): Intake {
+  const error = { code, message, at: new Date().toISOString() };
   const fate = entry && fateOfBad(entry.name, entry.text, error);
   return { kind: 'bad', error, ...(fate === undefined ? {} : { fate }) };
 }

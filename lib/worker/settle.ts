@@ -6,7 +6,7 @@
  * line is written if it is missing, its job is told (once more, which changes nothing), and it is removed.
  */
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import { type Config, targetOf } from '../config.ts';
 import type { Fate } from '../jobs/items.ts';
 import { buryEntry } from '../spool/deadletter.ts';
 import { serializeEntry } from '../spool/entry.ts';
@@ -18,7 +18,7 @@ import type { Accounts } from './accounts.ts';
 import { isDuplicateRow, type Result } from './apply.ts';
 import { jitter } from './backoff.ts';
 import { doneFate, failedFate } from './fates.ts';
-import { type Item, targetOf } from './intake.ts';
+import type { Item } from './intake.ts';
 import type { Log } from './log.ts';
 import type { Suspicion } from './recover.ts';
 import type { WorkerSummary } from './work.ts';

@@ -1,7 +1,7 @@
 /** The databases a worker writes to: one sink each, opened when needed, and the outage each may be in. */
 import { realpathSync } from 'node:fs';
 import { dirname, sep } from 'node:path';
-import { type Config, isUrl } from '../config.ts';
+import { type Config, isUrl, shownTarget } from '../config.ts';
 import { QueueError } from '../errors.ts';
 import { openSink, type Sink } from '../sink/sink.ts';
 import type { Stats } from '../spool/stats.ts';
@@ -56,6 +56,7 @@ export class Targets {
       // A database that has been there and is gone was moved away: making an empty one would fail every entry.
       mustExist: this.#stats.databases.includes(target),
       createDirectory: target === this.#config.database,
+      statementTimeout: this.#config.statementTimeout,
       warn: (message) => this.#warnOnce(message),
     });
     this.#sinks.set(target, sink);
@@ -98,7 +99,7 @@ export class Targets {
       if (outage.probing && outage.parked.length === 0) {
         // Its entries were taken away, or are put off: nothing would ever find out that it is back.
         this.#outages.delete(target);
-        delete this.#stats.outages[target];
+        delete this.#stats.outages[shownTarget(target)];
         continue;
       }
       outage.probing = true;
@@ -121,21 +122,23 @@ export class Targets {
     outage.attempts += 1;
     outage.probing = false;
     this.#outages.set(target, outage);
-    this.#drop(target);
-    const known = this.#stats.outages[target];
+    if (!this.#sinks.get(target)?.reconnects) this.#drop(target);
+    const shown = shownTarget(target);
+    const known = this.#stats.outages[shown];
     if (known?.message === error.message) return;
-    this.#stats.outages[target] = { message: error.message, since: known?.since ?? new Date().toISOString() };
+    this.#stats.outages[shown] = { message: error.message, since: known?.since ?? new Date().toISOString() };
     this.#log('warn', `waiting for the database: ${error.message}`);
   }
 
   /** The target has taken a batch. @returns the names that were parked for it. */
   works(target: string): string[] {
-    if (!this.#stats.databases.includes(target)) this.#stats.databases.push(target);
+    const shown = shownTarget(target);
+    if (!this.#stats.databases.includes(shown)) this.#stats.databases.push(shown);
     const outage = this.#outages.get(target);
     if (!outage) return [];
     this.#outages.delete(target);
-    delete this.#stats.outages[target];
-    this.#log('info', `the database is back: ${target}`);
+    delete this.#stats.outages[shown];
+    this.#log('info', `the database is back: ${shown}`);
     return outage.parked;
   }
 

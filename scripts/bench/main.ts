@@ -21,6 +21,7 @@ const TITLES: Record<SectionName, string> = {
   durability: 'What durability costs',
   maintenance: 'Backups and replay',
   sync: 'Lines from files',
+  postgres: 'PostgreSQL',
   sizes: 'Sizes',
 };
 
@@ -37,6 +38,7 @@ const LOADERS: Record<SectionName, () => Promise<Section>> = {
   durability: async () => (await import('./sections/durability.ts')).durabilitySection,
   maintenance: async () => (await import('./sections/maintenance.ts')).maintenanceSection,
   sync: async () => (await import('./sections/sync.ts')).syncSection,
+  postgres: async () => (await import('./sections/postgres.ts')).postgresSection,
   sizes: async () => (await import('./sections/sizes.ts')).sizesSection,
 };
 

@@ -11,6 +11,7 @@ export const SECTIONS = [
   'durability',
   'maintenance',
   'sync',
+  'postgres',
   'sizes',
 ] as const;
 export type SectionName = (typeof SECTIONS)[number];

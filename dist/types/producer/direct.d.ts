@@ -7,7 +7,7 @@
  *
  * Built as dist/direct.cjs and loaded on demand (load-direct.ts): producers that only spool carry no SQL engine.
  */
-import type { Config } from '../config.js';
+import { type Config } from '../config.js';
 import { type ErrorCode } from '../errors.js';
 import { type Entry } from '../spool/entry.js';
 import { type Spool } from '../spool/layout.js';

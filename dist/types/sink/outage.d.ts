@@ -8,15 +8,18 @@ import { QueueError } from '../errors.js';
  * blame unless `duringEntry` says that one may be.
  */
 export declare class SinkOutage extends QueueError {
-    /** SQLite's extended code, such as SQLITE_BUSY or SQLITE_IOERR_WRITE, or NO_DRIVER. */
+    /** SQLite's extended code, such as SQLITE_BUSY or SQLITE_IOERR_WRITE; a SQLSTATE; NO_DRIVER. */
     readonly reason: string;
     /**
      * true: it arose while an entry's own statements ran (or at a COMMIT that a statement made impossible), so
      * that entry may always provoke it. false: it arose where no entry has a say.
      */
     readonly duringEntry: boolean;
+    /** true: a COMMIT was sent and its answer was lost, so that the entries may be applied; ask applied(). */
+    readonly inDoubt: boolean;
     constructor(target: string, reason: string, detail: string, options?: {
         duringEntry?: boolean;
+        inDoubt?: boolean;
         hint?: string | undefined;
         cause?: unknown;
     });
@@ -31,7 +34,7 @@ export declare class EntryFault extends Error {
         transient?: boolean | undefined;
     });
 }
-export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED' | 'BAD_SCHEMA' | 'BAD_ROW';
+export type FaultCode = 'BAD_PARAMS' | 'EMPTY_SQL' | 'BAD_TEXT' | 'REFUSED' | 'BAD_SCHEMA' | 'BAD_ROW' | 'POISON';
 /** The code of whatever was thrown; the driver's own TypeError and RangeError carry none. */
 export declare function reasonOf(error: unknown): string;
 /** True for codes that speak of the database file, its locks or the machine. */

@@ -11,6 +11,10 @@ export interface SinkOptions {
     readonly mustExist: boolean;
     /** true: a missing parent directory is created, with mode 0700; only together with `mustExist: false`. */
     readonly createDirectory: boolean;
+    /** Milliseconds an entry may run; only for a server, which stops it itself. */
+    readonly statementTimeout?: number;
+    /** Milliseconds to wait for a server that is not connected; without it, the sink's own choice: not long. */
+    readonly connectTimeout?: number;
     /** What the SQL's 'now' is, ISO 8601: given when entries of the past are applied again; see past.ts. */
     readonly clock?: () => string;
     /** Told what the user should know and no entry is to blame for; the same thing perhaps many times. */
@@ -50,8 +54,10 @@ export type Outcome =
     readonly error: EntryError;
 };
 export interface Sink {
-    /** The absolute path of the database file. */
+    /** The absolute path of the database file, or the URL without its password. */
     readonly target: string;
+    /** true: it is to be kept in an outage, in which it goes on connecting while nobody waits. */
+    readonly reconnects?: boolean;
     /**
      * Opens the database if needed and starts a write transaction; one that is still open is rolled back first.
      * @throws SinkOutage.
@@ -72,6 +78,16 @@ export interface Sink {
      *   locks or the disk, but for something that an entry of the batch did.
      */
     commit(): void;
+    /**
+     * Applies the first of the entries, as many as one transaction takes, and commits: begin(), apply() and commit() in
+     * one, for a target where each of these would cost a round trip. An outcome of `solo` is the only one.
+     * @returns an outcome for each that was tried, from the first on, one at least; never `broken`.
+     * @throws SinkOutage; `duringEntry: true`: the first entry may have provoked it.
+     */
+    applyMany?(entries: readonly {
+        readonly entry: Entry;
+        readonly key: string;
+    }[]): Outcome[];
     /** Gives up the open transaction, if any. Never throws. */
     rollback(): void;
     /**
@@ -102,7 +118,7 @@ export interface Sink {
 }
 /**
  * The sink for a target; nothing is opened yet.
- * @param target a path, or a URL of a supported scheme (none so far).
+ * @param target a path, or a URL: postgres:// or postgresql://.
  * @throws QueueError USAGE when there is no sink for it.
  */
 export declare function openSink(target: string, options: SinkOptions): Sink;

@@ -3,7 +3,8 @@
  *
  * Entries share a transaction until one must run alone (VACUUM), one has broken the transaction (OR ROLLBACK: all
  * of it is undone, the others are applied again up to that one, then it runs on its own) or the lock has been held
- * for long enough. Results are settled after each COMMIT, in order.
+ * for long enough. Results are settled after each COMMIT, in order. A sink that applies many at once, because each step
+ * would cost it a round trip, sees to all of that itself.
  */
 import { type Outcome, type Sink, SinkOutage } from '../sink/sink.js';
 import type { Item } from './intake.js';
@@ -35,3 +36,5 @@ export interface Progress {
 }
 /** Applies items in order until all are settled, the lock time is used up, or the database fails. */
 export declare function applyItems(sink: Sink, items: readonly Item[], options: ApplyOptions): Progress;
+/** After an outage inside an entry: if the database takes another write, that entry brought it about. */
+export declare function takesWrites(sink: Sink, key: string): boolean;

@@ -1,4 +1,4 @@
-import type { Config } from '../config.js';
+import { type Config } from '../config.js';
 import { type Spool } from '../spool/layout.js';
 import type { Log } from './log.js';
 import { type Presence } from './presence.js';

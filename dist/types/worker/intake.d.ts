@@ -1,5 +1,5 @@
 /** From a name in pending/ to an entry ready to apply, or the reason why not. */
-import type { Config } from '../config.js';
+import { type Config } from '../config.js';
 import { type Fate } from '../jobs/items.js';
 import { type Entry, type EntryError } from '../spool/entry.js';
 import type { Spool } from '../spool/layout.js';
@@ -48,5 +48,3 @@ export interface IntakeContext {
     readonly readAhead?: (name: string) => string | undefined;
 }
 export declare function takeIn(context: IntakeContext, name: string): Intake;
-/** The database that an entry's `db` names, or does not name. */
-export declare function targetOf(config: Config, db: string | undefined): string;

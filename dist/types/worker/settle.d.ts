@@ -1,10 +1,10 @@
-import type { Config } from '../config.js';
+import { type Config } from '../config.js';
 import type { Journal, JournalLine } from '../spool/journal.js';
 import type { Spool } from '../spool/layout.js';
 import { type Stats } from '../spool/stats.js';
 import type { Accounts } from './accounts.js';
 import { type Result } from './apply.js';
-import { type Item } from './intake.js';
+import type { Item } from './intake.js';
 import type { Log } from './log.js';
 import type { Suspicion } from './recover.js';
 import type { WorkerSummary } from './work.js';

@@ -1,0 +1,144 @@
+/**
+ * Parameters in PostgreSQL's dialect: `:name` of an object, `$1` of an array.
+ *
+ * The server knows only `$1`, `$2` ... of one statement, and gives each of them one type. So every `:name` becomes a
+ * number of its own, also where a name comes twice: a text may then be stored as it is and be read as jsonb in the same
+ * statement. What is missing and what is left over is an error.
+ *
+ * Values travel as text, whose type the server takes from where they stand: numbers with all their digits, true and
+ * false by name, objects and arrays as their JSON.
+ */
+import { messageOf } from '../../errors.ts';
+import { exactJson } from '../../exact-json.ts';
+import type { Params } from '../../spool/entry.ts';
+import { EntryFault } from '../outage.ts';
+import type { Statement } from './statements.ts';
+
+export type Value = string | null;
+
+export interface Step {
+  readonly sql: string;
+  /** For $1, $2 ... the index in the entry's values. */
+  readonly slots: readonly number[];
+}
+
+export interface Binding {
+  /** One key for each value: a name, or the position in the array from 0. */
+  readonly keys: readonly (string | number)[];
+}
+
+const MAX_LISTED = 20;
+
+/** @throws EntryFault BAD_PARAMS when names and numbers are mixed. */
+export function bindingOf(statements: readonly Statement[]): { binding: Binding; steps: Step[] } {
+  const keys: (string | number)[] = [];
+  const indexOf = (key: string | number): number => {
+    const known = keys.indexOf(key);
+    return known === -1 ? keys.push(key) - 1 : known;
+  };
+  const steps = statements.map(({ text, params }) => {
+    if (params.length === 0) return { sql: text, slots: [] };
+    let sql = '';
+    let done = 0;
+    const slots: number[] = [];
+    for (const { name, at } of params) {
+      const isNamed = name[0] === ':';
+      const index = indexOf(isNamed ? name.slice(1) : Number(name.slice(1)) - 1);
+      const shared = isNamed ? -1 : slots.indexOf(index);
+      const number = shared === -1 ? slots.push(index) : shared + 1;
+      sql += `${text.slice(done, at)}$${number}`;
+      done = at + name.length;
+    }
+    return { sql: sql + text.slice(done), slots };
+  });
+  if (new Set(keys.map((key) => typeof key)).size > 1)
+    throw bad('the SQL mixes parameters of different kinds: use only names (:name) or only numbers ($1)');
+  return { binding: { keys }, steps };
+}
+
+/**
+ * The value for each key of the binding.
+ * @throws EntryFault BAD_PARAMS naming what is missing, left over, or can't be bound.
+ */
+export function valuesFor({ keys }: Binding, params: Params | undefined): Value[] {
+  const given = Array.isArray(params) ? params.length : Object.keys(params ?? {}).length;
+  if (keys.length === 0) {
+    if (given === 0) return [];
+    throw bad(`the SQL has no parameters, but params holds ${quantity(given)}`);
+  }
+  if (typeof keys[0] === 'string') return namedValues(keys as string[], params ?? {});
+  const wanted = Math.max(...(keys as number[])) + 1;
+  if (keys.some((key) => (key as number) < 0)) throw bad('$0 in the SQL: parameters are numbered from $1');
+  if (!Array.isArray(params ?? []))
+    throw bad(`the SQL has numbered parameters ($1 to $${wanted}), so params must be an array`);
+  const list = (params ?? []) as unknown[];
+  if (given !== wanted) throw bad(`the SQL has ${quantity(wanted)}, but params holds ${quantity(given)}`);
+  return keys.map((key) => toValue(list[key as number], `$${(key as number) + 1}`));
+}
+
+function namedValues(keys: readonly string[], params: Params): Value[] {
+  if (Array.isArray(params)) {
+    const message = `the SQL has named parameters (${listed(keys)}), so params must be an object, not an array`;
+    throw bad(message);
+  }
+  const absent = keys.filter((key) => !Object.hasOwn(params, key));
+  const surplus = Object.keys(params).filter((key) => !keys.includes(key));
+  const unused = surplus.length > 0 ? `params holds what the SQL does not use: ${listed(surplus)}` : '';
+  if (absent.length > 0) {
+    throw bad(
+      `the SQL has parameters without a value: ${listed(absent)}${unused && `; ${unused}`}`,
+      'Give each one as NAME=VALUE, --param NAME=VALUE or in params.',
+    );
+  }
+  if (unused) throw bad(unused);
+  return keys.map((key) => toValue(params[key], `:${key}`));
+}
+
+function toValue(value: unknown, name: string): Value {
+  switch (typeof value) {
+    case 'string':
+      return checked(value, name);
+    case 'bigint':
+    case 'number':
+    case 'boolean':
+      return String(value);
+    case 'object':
+      return value === null ? null : toJson(value, name);
+    default:
+      throw bad(`parameter ${name} is ${typeof value}, which has no place in a database`);
+  }
+}
+
+function toJson(value: object, name: string): Value {
+  if (ArrayBuffer.isView(value)) {
+    const hint = "Pass it as hex and use decode(:name, 'hex').";
+    throw bad(`parameter ${name} is binary: an entry can't carry bytes`, hint);
+  }
+  if ('toJSON' in value && typeof value.toJSON === 'function') return toValue(value.toJSON(), name);
+  try {
+    return checked(exactJson(value), name);
+  } catch (error) {
+    if (error instanceof EntryFault) throw error;
+    throw bad(`parameter ${name} can't be written as JSON: ${messageOf(error)}`);
+  }
+}
+
+function checked(text: string, name: string): string {
+  if (!text.isWellFormed())
+    throw bad(`parameter ${name} holds a lone surrogate, which no UTF-8 text can hold`);
+  if (text.includes('\0')) throw bad(`parameter ${name} holds U+0000, which no text of PostgreSQL can hold`);
+  return text;
+}
+
+function quantity(count: number): string {
+  return count === 1 ? '1 parameter' : `${count} parameters`;
+}
+
+function listed(names: readonly string[]): string {
+  const first = names.slice(0, MAX_LISTED).join(', ');
+  return names.length > MAX_LISTED ? `${first} and ${names.length - MAX_LISTED} more` : first;
+}
+
+function bad(message: string, hint?: string): EntryFault {
+  return new EntryFault('BAD_PARAMS', message, hint);
+}

@@ -1,0 +1,207 @@
+/**
+ * Decides, from the text alone, how an entry's SQL is run on PostgreSQL. The rules are those of ../plan.ts:
+ *
+ * - BEGIN ... COMMIT around the whole entry is left out (the modes of such a BEGIN become SET TRANSACTION); any other
+ *   statement that would begin or end a transaction is refused.
+ * - VACUUM, CREATE INDEX CONCURRENTLY and whatever else must be outside a transaction runs alone: before or after the
+ *   rest of the entry, which keeps a transaction of its own. Between other statements it is refused.
+ * - SET, LISTEN, PREPARE, TEMP tables, session locks: what outlives a transaction runs alone, and the session is made as
+ *   new after it.
+ * - COPY from or to the client is refused, and so is writing to the queue's own tables.
+ */
+import { EntryFault } from '../outage.ts';
+import { OWN_TABLES, SAVEPOINT } from '../plan.ts';
+import { type Binding, bindingOf, type Step } from './params.ts';
+import { nameOf, type Statement, splitStatements } from './statements.ts';
+
+export interface Plan {
+  /** Run outside a transaction, before the body. */
+  readonly before: readonly Step[];
+  /** What must be first in the transaction, before any row is read or written: SET. */
+  readonly lead: readonly Step[];
+  /** Run as one atomic unit. */
+  readonly body: readonly Step[];
+  readonly after: readonly Step[];
+  /** The entry must not share a transaction with others. */
+  readonly alone: boolean;
+  /** The session is no longer the one we set up once this has run. */
+  readonly reset: boolean;
+  readonly binding: Binding;
+}
+
+type Kind = 'ordinary' | 'begin' | 'commit' | 'rollback' | 'savepoint' | 'outside' | 'session';
+
+const SESSION = new Set(
+  'SET RESET DISCARD LISTEN UNLISTEN PREPARE EXECUTE DEALLOCATE DECLARE FETCH MOVE CLOSE LOAD'.split(' '),
+);
+/** Functions whose effect outlives the transaction. */
+const LASTING = /\b(set_config|pg_(try_)?advisory_lock(_shared)?|pg_temp)\b/i;
+const OUTSIDE = /^(CREATE|DROP|ALTER) (DATABASE|TABLESPACE|SUBSCRIPTION)\b|^ALTER SYSTEM\b|^VACUUM\b/;
+const CONCURRENTLY = /^(CREATE( UNIQUE)? INDEX|DROP INDEX|REINDEX|ALTER TABLE) .*\bCONCURRENTLY\b/;
+const REINDEX_ALL = /^REINDEX (\( [^)]*\) )?(DATABASE|SYSTEM|SCHEMA)\b/;
+const READERS = new Set(['SELECT', 'VALUES', 'TABLE']);
+const MODES = /^(BEGIN|START)(\s+(WORK|TRANSACTION))?/i;
+
+/**
+ * Plans one entry's SQL.
+ * @throws EntryFault when it can't be an entry.
+ */
+export function planSql(sql: string): Plan {
+  if (!sql.isWellFormed())
+    throw new EntryFault('BAD_TEXT', 'the SQL holds a lone surrogate, which no UTF-8 text can hold');
+  if (sql.includes('\0'))
+    throw new EntryFault('BAD_TEXT', 'the SQL holds U+0000, which no text of PostgreSQL can hold');
+  let statements = splitStatements(sql);
+  if (statements.length === 0) throw new EntryFault('EMPTY_SQL', 'the SQL holds no statement, only comments');
+  for (const statement of statements) refuse(statement);
+  let kinds = statements.map(kindOf);
+  let from = 0;
+  let to = statements.length;
+  while (from < to && kinds[from] === 'outside') from++;
+  while (to > from && kinds[to - 1] === 'outside') to--;
+  const modes = to - from >= 2 && kinds[from] === 'begin' && kinds[to - 1] === 'commit';
+  if (modes) {
+    const begin = statements[from] as Statement;
+    const rest = begin.text.replace(MODES, '').trim();
+    const set = rest === '' ? [] : splitStatements(`SET TRANSACTION ${rest}`);
+    statements = [
+      ...statements.slice(0, from),
+      ...set,
+      ...statements.slice(from + 1, to - 1),
+      ...statements.slice(to),
+    ];
+    to -= 2 - set.length;
+    kinds = statements.map(kindOf);
+    if (to === from) throw new EntryFault('EMPTY_SQL', 'the SQL holds nothing between BEGIN and COMMIT');
+  }
+  checkBody(statements.slice(from, to), kinds.slice(from, to));
+  let leading = from;
+  while (leading < to && statements[leading]?.tokens[0] === 'SET') leading++;
+  const { binding, steps } = bindingOf(statements);
+  const reset = kinds.includes('session') || LASTING.test(sql);
+  return {
+    before: steps.slice(0, from),
+    lead: steps.slice(from, leading),
+    body: steps.slice(leading, to),
+    after: steps.slice(to),
+    alone: reset || kinds.includes('outside'),
+    reset,
+    binding,
+  };
+}
+
+function kindOf({ tokens }: Statement): Kind {
+  const [first = '', second] = tokens;
+  switch (first) {
+    case 'BEGIN':
+      return 'begin';
+    case 'START':
+      return second === 'TRANSACTION' ? 'begin' : 'ordinary';
+    case 'COMMIT':
+    case 'END':
+      return 'commit';
+    case 'ROLLBACK':
+      return tokens.includes('TO') ? 'savepoint' : 'rollback';
+    case 'ABORT':
+      return 'rollback';
+    case 'SAVEPOINT':
+    case 'RELEASE':
+      return 'savepoint';
+    default:
+  }
+  if (SESSION.has(first) || makesTemp(tokens)) return 'session';
+  const head = tokens.slice(0, 200).join(' ');
+  const isOutside =
+    OUTSIDE.test(head) ||
+    CONCURRENTLY.test(head) ||
+    REINDEX_ALL.test(head) ||
+    (first === 'CLUSTER' && tokens.length === 1);
+  return isOutside ? 'outside' : 'ordinary';
+}
+
+/** CREATE TEMP ..., SELECT ... INTO TEMP ... */
+function makesTemp(tokens: readonly string[]): boolean {
+  const isTemp = (token: string | undefined): boolean => token === 'TEMP' || token === 'TEMPORARY';
+  if (tokens[0] === 'CREATE') return tokens.slice(1, 6).some(isTemp);
+  return tokens.some((token, at) => token === 'INTO' && isTemp(tokens[at + 1]));
+}
+
+/** @throws EntryFault for what no entry may do, wherever it stands. */
+function refuse({ tokens }: Statement): void {
+  const [first, second] = tokens;
+  if (tokens.includes('PREPARED') && (first === 'COMMIT' || first === 'ROLLBACK')) throw twoPhase();
+  if (first === 'PREPARE' && second === 'TRANSACTION') throw twoPhase();
+  if (first === 'COPY' && (tokens.includes('STDIN') || tokens.includes('STDOUT'))) {
+    throw new EntryFault('REFUSED', 'COPY from or to the client has no client here', 'Use INSERT.');
+  }
+  if (first === 'CALL' && /^"?queue_/i.test(second ?? '')) {
+    const hint = 'Write an INSERT with parameters.';
+    throw new EntryFault('REFUSED', `CALL ${nameOf(second ?? '')} is not supported on PostgreSQL`, hint);
+  }
+  const table = ownTable(tokens);
+  if (table === undefined) return;
+  throw new EntryFault('REFUSED', `the table ${table} is the worker's own: an entry may only read it`);
+}
+
+function twoPhase(): EntryFault {
+  return new EntryFault('REFUSED', "two-phase commit: an entry may not leave the worker's transaction");
+}
+
+/** The table of ours that a statement names, unless it only reads. */
+function ownTable(tokens: readonly string[]): string | undefined {
+  if (READERS.has(tokens[0] ?? '')) return undefined;
+  const names = new Set(tokens.map(nameOf));
+  return OWN_TABLES.find((table) => names.has(table));
+}
+
+/** @throws EntryFault for statements that reach outside the entry's own atomic unit. */
+function checkBody(body: readonly Statement[], kinds: readonly Kind[]): void {
+  const open: string[] = [];
+  body.forEach(({ tokens }, index) => {
+    const kind = kinds[index];
+    if (kind === 'begin' || kind === 'commit' || kind === 'rollback') {
+      throw new EntryFault(
+        'REFUSED',
+        `${tokens[0]}: an entry is one atomic unit and may not begin or end the worker's transaction`,
+        'Leave it out, or put BEGIN first and COMMIT last around the whole entry; use SAVEPOINT inside.',
+      );
+    }
+    if (kind === 'outside') {
+      throw new EntryFault(
+        'REFUSED',
+        `${tokens[0]} between other statements: it can't be part of one atomic unit with them`,
+        'Put it first or last, or queue it as an entry of its own.',
+      );
+    }
+    if (kind === 'savepoint') trackSavepoint(tokens, open);
+  });
+}
+
+/** Follows the stack of open savepoints; only ones that the entry itself has opened may be named. */
+function trackSavepoint(tokens: readonly string[], open: string[]): void {
+  const [word] = tokens;
+  const name = nameOf(tokens.at(-1) ?? '');
+  if (name === SAVEPOINT)
+    throw new EntryFault('REFUSED', `the savepoint name ${SAVEPOINT} is the worker's own`);
+  if (word === 'SAVEPOINT') {
+    open.push(name);
+    return;
+  }
+  const at = open.lastIndexOf(name);
+  if (at === -1) throw new EntryFault('REFUSED', `${word}: the entry has opened no savepoint ${name}`);
+  open.length = word === 'RELEASE' ? at : at + 1;
+}
+
+/** Why a statement can't be part of a migration, or undefined when it can. */
+export function refusalInMigration(statement: Statement): string | undefined {
+  const { tokens, params, text } = statement;
+  try {
+    refuse(statement);
+  } catch (error) {
+    return (error as EntryFault).message;
+  }
+  if (kindOf(statement) !== 'ordinary' || LASTING.test(text))
+    return `${tokens.slice(0, 2).join(' ')} can't be part of a migration, which is one transaction by itself`;
+  const [param] = params;
+  return param && `it has the parameter ${param.name}, and a migration has no values to bind`;
+}

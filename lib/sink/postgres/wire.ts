@@ -1,0 +1,203 @@
+/**
+ * Many statements in one round trip: the extended protocol, pipelined.
+ *
+ * pg connects, does TLS and authenticates; from then on its connection is ours, because its queries go one at a time.
+ * Statements go in blocks: each ends with a Sync, and the error of one statement makes the server skip the rest of its
+ * block, and no more. A text that comes again is prepared under a name and parsed only once, unless `fresh` asks for a
+ * new look at it.
+ */
+import type { Connection } from 'pg';
+import { serialize } from 'pg-protocol';
+import { ServerError } from './errors.ts';
+
+export interface Statement {
+  readonly sql: string;
+  readonly values?: readonly (string | null)[];
+}
+
+export interface BlockResult {
+  /** The command tags of the statements that ran, such as `INSERT 0 1`. */
+  readonly tags: string[];
+  /** The rows of the last statement that returned any. */
+  readonly rows: (string | null)[][];
+  readonly error?: ServerError;
+}
+
+/** What pg's connection has and its types leave out. */
+interface RawConnection extends Connection {
+  _emitMessage: boolean;
+  removeAllListeners(): this;
+}
+
+interface Message {
+  readonly name: string;
+  readonly text?: string;
+  readonly fields?: (string | null)[];
+  readonly message?: string;
+  readonly code?: string;
+  readonly detail?: string;
+  readonly hint?: string;
+  readonly severity?: string;
+}
+
+interface Exchange {
+  readonly blocks: { tags: string[]; rows: (string | null)[][]; error?: ServerError }[];
+  /** By block, the names that are being prepared. */
+  readonly names: string[][];
+  readonly keepRows: boolean;
+  at: number;
+  done: (blocks: BlockResult[]) => void;
+  fail: (error: Error) => void;
+}
+
+const MAX_NAMES = 200;
+/** Characters; a longer text is parsed each time. */
+const MAX_LENGTH = 8192;
+
+export class Wire {
+  readonly #connection: RawConnection;
+  /** By text: the names of prepared statements; '' for a text that came once. */
+  #names = new Map<string, string>();
+  #prepared = new Set<string>();
+  #count = 0;
+  #exchange: Exchange | undefined;
+  #lost: Error | undefined;
+  /** A FATAL error comes before the connection ends, and says why. */
+  #lastError: ServerError | undefined;
+  /** performance.now() of the last message. */
+  heard = performance.now();
+
+  /** @param onLost called once, when the connection is gone. */
+  constructor(connection: Connection, onLost: (error: Error) => void) {
+    this.#connection = connection as RawConnection;
+    this.#connection.removeAllListeners();
+    const lose = (error: Error): void => {
+      if (this.#lost) return;
+      this.#lost = this.#lastError ?? error;
+      this.#connection.stream.destroy();
+      this.#exchange?.fail(this.#lost);
+      onLost(this.#lost);
+    };
+    this.#connection.on('error', lose);
+    this.#connection.on('end', () => lose(new Error('the server closed the connection')));
+    this.#connection._emitMessage = true;
+    this.#connection.on('message', (message: Message) => this.#receive(message));
+  }
+
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
+  /** Sends blocks and resolves when all are answered; rejects when the connection is lost. */
+  run(
+    blocks: readonly (readonly Statement[])[],
+    { fresh = false, keepRows = false } = {},
+  ): Promise<BlockResult[]> {
+    if (this.#lost) return Promise.reject(this.#lost);
+    if (this.#exchange) return Promise.reject(new Error('two exchanges at once'));
+    const names: string[][] = [];
+    const bytes: Buffer[] = [];
+    for (const block of blocks) {
+      const inBlock: string[] = [];
+      for (const statement of block) this.#serialize(bytes, statement, fresh, inBlock);
+      names.push(inBlock);
+      bytes.push(serialize.sync());
+    }
+    return new Promise((done, fail) => {
+      const results = blocks.map(() => ({ tags: [], rows: [] }));
+      this.#exchange = { blocks: results, names, keepRows, at: 0, done, fail };
+      this.heard = performance.now();
+      this.#connection.stream.write(Buffer.concat(bytes));
+    });
+  }
+
+  /** The statements are to be parsed anew: what they mean may have changed. */
+  forget(): Statement[] {
+    this.#names.clear();
+    this.#prepared.clear();
+    return [{ sql: 'DEALLOCATE ALL' }];
+  }
+
+  end(): void {
+    if (this.#lost) return;
+    this.#lost = new Error('the connection was closed');
+    this.#connection.stream.end(serialize.end());
+  }
+
+  destroy(why: Error): void {
+    this.#connection.stream.destroy(why);
+  }
+
+  #serialize(bytes: Buffer[], { sql, values = [] }: Statement, fresh: boolean, inBlock: string[]): void {
+    const name = fresh ? '' : this.#nameFor(sql);
+    const isKnown = name !== '' && (this.#prepared.has(name) || inBlock.includes(name));
+    if (!isKnown) {
+      bytes.push(serialize.parse({ name, text: sql, types: [] }));
+      inBlock.push(name);
+    }
+    bytes.push(serialize.bind({ statement: name, values: values as string[] }), serialize.execute());
+  }
+
+  /** A text gets a name when it comes for the second time. */
+  #nameFor(sql: string): string {
+    if (sql.length > MAX_LENGTH) return '';
+    const known = this.#names.get(sql);
+    if (known) return known;
+    if (known === undefined) {
+      // Texts that hold their values as literals never come again.
+      if (this.#names.size >= 4 * MAX_NAMES) this.#dropUnnamed();
+      this.#names.set(sql, '');
+      return '';
+    }
+    if (this.#count >= MAX_NAMES) return '';
+    const name = `q${++this.#count}`;
+    this.#names.set(sql, name);
+    return name;
+  }
+
+  #dropUnnamed(): void {
+    for (const [sql, name] of this.#names) if (name === '') this.#names.delete(sql);
+  }
+
+  #receive(message: Message): void {
+    this.heard = performance.now();
+    const exchange = this.#exchange;
+    if (message.name === 'error') {
+      const error = new ServerError(message as Message & { message: string });
+      if (error.severity === 'FATAL' || error.severity === 'PANIC' || /^57P/.test(error.code))
+        this.#lastError = error;
+      const block = exchange?.blocks[exchange.at];
+      if (block) block.error ??= error;
+      return;
+    }
+    const block = exchange?.blocks[exchange.at];
+    if (!exchange || !block) return;
+    switch (message.name) {
+      case 'parseComplete': {
+        const name = exchange.names[exchange.at]?.shift();
+        if (name) this.#prepared.add(name);
+        break;
+      }
+      case 'dataRow':
+        if (exchange.keepRows) block.rows.push(message.fields ?? []);
+        break;
+      case 'commandComplete':
+        block.tags.push(message.text ?? '');
+        break;
+      case 'emptyQuery':
+        block.tags.push('');
+        break;
+      case 'copyInResponse':
+        this.#connection.stream.write(serialize.copyFail('there is no client to copy from'));
+        break;
+      case 'readyForQuery':
+        exchange.at += 1;
+        if (exchange.at === exchange.blocks.length) {
+          this.#exchange = undefined;
+          exchange.done(exchange.blocks);
+        }
+        break;
+      default:
+    }
+  }
+}
