@@ -16,7 +16,7 @@ import {
 } from '../spool/entry.ts';
 import { Refusal } from './refusal.ts';
 
-export type Draft = Omit<Entry, 'seq'>;
+export type Draft = Omit<Entry, 'seq'> & Pick<Entry, 'priority' | 'operation' | 'sql' | 'id' | 'job'>;
 
 /** An item as it was sent: what becomes an entry, or what is wrong with it. */
 export type Item =
@@ -103,7 +103,7 @@ function itemOf(value: unknown, exact: unknown, config: Config): Item {
     ...(item.id === undefined ? {} : { id: item.id }),
     ...(config.databaseIsExplicit && !isUrl(config.database) ? { db: config.database } : {}),
     ...(item.job === undefined ? {} : { job: item.job }),
-  } as Draft;
+  } as unknown as Draft;
   try {
     checkEntry(draft as Entry);
     checkWellFormed(draft, 'the entry');
