@@ -153,7 +153,7 @@ export class Door {
       return { isFailover: false, results: drafts.map(() => unwritten(error)) };
     }
     const results: Omit<ItemResult, 'id'>[] = [];
-    const mayTry = window === undefined ? this.#directCount(source, drafts) : 0;
+    const mayTry = window === undefined || !this.#config.useQueue ? this.#directCount(source, drafts) : 0;
     const isWorthTrying = this.#direct.isWorthTrying;
     let isFailover = mayTry > 0 && !isWorthTrying;
     if (mayTry > 0 && isWorthTrying) {
