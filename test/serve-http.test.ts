@@ -202,7 +202,7 @@ test('Host and Origin must be ours', async (t) => {
     assert.equal((await raw(server, '/', { host })).status, 403);
   }
   // What is no host at all.
-  for (const host of ['localhost@evil.example', '']) assert.ok((await get({ host })).status >= 400, host);
+  assert.ok((await get({ host: 'localhost@evil.example' })).status >= 400);
   const host = `localhost:${server.port}`;
   assert.equal((await get({ host, origin: `http://${host}` })).status, 200);
   for (const origin of [

@@ -260,6 +260,9 @@ test('the worker waits for a window to end, or to be full, and for nobody else',
   assert.ok(performance.now() - start >= 299, 'it was applied before its window had ended');
   // A worker that is told to drain by hand waits for nothing.
   await push(server, logItems(['e']), window);
+  // The door itself would start another.
+  server.child.kill('SIGKILL');
+  await server.ended;
   await stopWorker(self);
   assert.equal((await self.run('queue-worker', ['--once'])).code, 0);
   assert.equal(rows(), 24);

@@ -7,12 +7,14 @@
  * spooled as well: a direct write would overtake it. The same holds for all sources while entries of a door that was
  * killed are in pending/.
  *
+ * As long as the door is open, what it has spooled, or a killed one before it, has a worker.
+ *
  * Only these are written directly: items without buffer fields and without a job, whose operation is not paused.
  */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { messageOf, QueueError } from '../errors.ts';
+import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { DoorNote, FormerDoors } from '../spool/doors.ts';
 import type { Spool } from '../spool/layout.ts';
 import { type Pauses, pausesChanged, readPauses } from '../spool/pause.ts';
@@ -47,6 +49,8 @@ export interface PushAnswer {
   readonly results: readonly ItemResult[];
 }
 
+/** How often it is looked whether a worker is there for what was spooled. */
+const KEEP_MS = 1000;
 /** The event loop is let go on after so many entries. */
 const SLICE = 100;
 /** So many are told apart, and so many operations of each; the others are one. */
@@ -62,6 +66,7 @@ export class Door {
   readonly #former: FormerDoors;
   readonly #note: DoorNote;
   readonly #direct: DirectWrites;
+  readonly #keeper: NodeJS.Timeout;
   /** The last request of each source that is being served. */
   readonly #last = new Map<string, Promise<void>>();
   /** By source: the last names in pending/, by what may be applied apart. */
@@ -84,6 +89,8 @@ export class Door {
     this.#former = new FormerDoors(spool);
     this.#note = new DoorNote(spool);
     this.#direct = new DirectWrites(config, spool);
+    this.#keeper = setInterval(() => this.#keep(), KEEP_MS).unref();
+    this.#keep();
   }
 
   /** Why the database could not be written to when that was last tried. */
@@ -109,6 +116,7 @@ export class Door {
 
   /** Call it when no request is being served. */
   close(): void {
+    clearInterval(this.#keeper);
     this.#direct.close();
     for (const source of [...this.#spooled.keys()]) this.#isDone(source);
     this.#note.shut();
@@ -232,6 +240,21 @@ export class Door {
         items.filter(({ name }) => names.has(name)),
       );
     }
+    this.#seeToWorker();
+  }
+
+  /** One that was killed a moment after its start is missed by the push that came in between. */
+  #keep(): void {
+    try {
+      for (const source of [...this.#spooled.keys()]) this.#isDone(source);
+      if (this.#spooled.size > 0 || !this.#former.areDone()) this.#seeToWorker();
+    } catch (error) {
+      // The spool can't be read now, or is gone: requests are told so.
+      if (codeOf(error) === undefined) throw error;
+    }
+  }
+
+  #seeToWorker(): void {
     const { projectRoot } = this.#config;
     ensureWorker(this.#spool, () => ({ ...process.env, CLAUDE_PROJECT_DIR: projectRoot }));
   }

@@ -5,7 +5,6 @@
  * the end no new connection is taken, streams are closed, requests are finished, and only then what they write with.
  */
 import { once } from 'node:events';
-import { opendirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
@@ -13,7 +12,6 @@ import type { Config } from '../config.ts';
 import { codeOf, QueueError } from '../errors.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
 import { openLog } from '../worker/log.ts';
-import { ensureWorker } from '../worker/start.ts';
 import { makeApp } from './app.ts';
 import { Door } from './door.ts';
 import { Looks } from './look-thread.ts';
@@ -87,10 +85,6 @@ export async function serve(config: Config, spool: Spool, options: ServeOptions)
   const { port } = server.address() as AddressInfo;
   const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
   log('info', `queue-serve ${process.pid} listens on ${url}`);
-  // What a door that was killed has left is not to wait for the next push.
-  if (hasEntries(spool))
-    ensureWorker(spool, () => ({ ...process.env, CLAUDE_PROJECT_DIR: config.projectRoot }));
-
   let isStopping = false;
   let leave: () => void = () => {};
   const ended = new Promise<void>((done) => {
@@ -124,15 +118,6 @@ export async function serve(config: Config, spool: Spool, options: ServeOptions)
     Math.max(50, Math.min(1000, options.idleExit * 250)),
   );
   return { url, loginUrl: `${url}/login?code=${gate.newCode()}`, ended, stop };
-}
-
-function hasEntries(spool: Spool): boolean {
-  const directory = opendirSync(spool.pending);
-  try {
-    return directory.readSync() !== null;
-  } finally {
-    directory.closeSync();
-  }
 }
 
 async function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
