@@ -59,7 +59,7 @@ export async function serve(config: Config, spool: Spool, options: ServeOptions)
   const hosts = [...options.allowedHosts, ...hostNames(options.host)];
   const app = makeApp({ ...options, config, spool, door, looks, gate, hosts });
   let usedAt = performance.now();
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const listener = getRequestListener(app.fetch);
   const timeout = options.requestTimeout * 1000;
   const server = createServer(
     {
