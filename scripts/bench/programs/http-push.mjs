@@ -24,7 +24,7 @@ function post(agent, source, items) {
       response.setEncoding('utf8').on('data', (chunk) => {
         text += chunk;
       });
-      response.on('end', () => (response.statusCode === 200 ? done() : fail(new Error(text.slice(0, 300)))));
+      response.on('end', () => (response.statusCode < 205 ? done() : fail(new Error(text.slice(0, 300)))));
     });
     call.on('error', fail);
     call.end(body);
