@@ -25,6 +25,7 @@ import { type BuildOptions, buildSync } from 'esbuild';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const CLI = join(ROOT, 'lib', 'cli');
+const PAGE = join(ROOT, 'lib', 'serve', 'page');
 
 const COMMON: BuildOptions = {
   absWorkingDir: ROOT,
@@ -104,6 +105,21 @@ function build(dist: string): void {
   const api: BuildOptions = { ...COMMON, format: 'esm', target: 'node22', packages: 'external' };
   writeFileSync(join(dist, 'index.mjs'), bundle('lib/index.ts', api));
   writeDeclarations(join(dist, 'types'));
+  writePage(join(dist, 'page'));
+}
+
+/** The page of queue-serve: what is TypeScript there and no part of another file becomes a script, the rest is copied. */
+function writePage(directory: string): void {
+  mkdirSync(directory);
+  for (const file of readdirSync(PAGE, { withFileTypes: true })) {
+    const path = join(PAGE, file.name);
+    if (!file.isFile() || file.name.endsWith('.md')) continue;
+    if (!file.name.endsWith('.ts')) cpSync(path, join(directory, file.name));
+    else if (file.name === 'page.ts') {
+      const script = bundle(path, { ...COMMON, platform: 'browser', format: 'esm', target: 'es2022' });
+      writeFileSync(join(directory, 'page.js'), script);
+    }
+  }
 }
 
 function writeExecutable(path: string, name: string): void {

@@ -19,6 +19,7 @@ const SECTIONS = [
   'maintenance',
   'sync',
   'postgres',
+  'serve',
   'sizes',
 ];
 

@@ -27,6 +27,7 @@ import { backoff } from './backoff.ts';
 import { applyBatch } from './batch.ts';
 import { isDrained } from './drained.ts';
 import { FilesThread } from './files-thread.ts';
+import { gatherFor } from './gather.ts';
 import { Holds } from './holds.ts';
 import { Housekeeping } from './housekeeping.ts';
 import type { WorkerLock } from './lock.ts';
@@ -68,6 +69,8 @@ export class Worker {
   /** Once, in this process. */
   #hasRecovered = false;
   #stopping = false;
+  /** How long the next batch waits for more entries, in milliseconds. */
+  #gathering = 0;
   /** Faults of the spool in a row. */
   #faults = 0;
   #faultySince = 0;
@@ -143,7 +146,7 @@ export class Worker {
         continue;
       }
       if (holds.isPaused) await backlog.rest();
-      else await backlog.wait(targets.untilNextTry());
+      else await backlog.wait(Math.min(targets.untilNextTry(), this.#gathering || Number.POSITIVE_INFINITY));
     }
   }
 
@@ -155,6 +158,7 @@ export class Worker {
     this.#housekeeping.retireJobs(false);
     backlog.putBack(holds.look());
     this.#work.stats.held = holds.size;
+    this.#gathering = 0;
     if (holds.isPaused) {
       this.#faults = 0;
       delete this.#work.stats.outages.spool;
@@ -164,6 +168,8 @@ export class Worker {
     backlog.refill();
     this.#hireFor(backlog.ready);
     buryOddNames(this.#work);
+    if (!this.#options.once) this.#gathering = gatherFor(this.#work.spool, backlog);
+    if (this.#gathering > 0) return false;
     const before = this.#settled;
     const items = takeBatch(this.#work);
     if (items.length > 0) applyBatch(this.#work, items);
@@ -215,7 +221,7 @@ export class Worker {
 
   #isIdleSince(busyAt: number): boolean {
     const { backlog, targets, config } = this.#work;
-    if (this.#options.once || backlog.putOff > 0 || targets.parked > 0) return false;
+    if (this.#options.once || backlog.putOff > 0 || targets.parked > 0 || this.#gathering > 0) return false;
     return performance.now() - busyAt >= config.idleExit * 1000;
   }
 

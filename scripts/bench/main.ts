@@ -22,6 +22,7 @@ const TITLES: Record<SectionName, string> = {
   maintenance: 'Backups and replay',
   sync: 'Lines from files',
   postgres: 'PostgreSQL',
+  serve: 'Over HTTP',
   sizes: 'Sizes',
 };
 
@@ -39,6 +40,7 @@ const LOADERS: Record<SectionName, () => Promise<Section>> = {
   maintenance: async () => (await import('./sections/maintenance.ts')).maintenanceSection,
   sync: async () => (await import('./sections/sync.ts')).syncSection,
   postgres: async () => (await import('./sections/postgres.ts')).postgresSection,
+  serve: async () => (await import('./sections/serve.ts')).serveSection,
   sizes: async () => (await import('./sections/sizes.ts')).sizesSection,
 };
 

@@ -12,6 +12,7 @@ export const SECTIONS = [
   'maintenance',
   'sync',
   'postgres',
+  'serve',
   'sizes',
 ] as const;
 export type SectionName = (typeof SECTIONS)[number];

@@ -37,10 +37,10 @@ export declare class Journal {
     close(): void;
 }
 /**
- * Appends one line from a process that is not the worker (a direct write): one write(2) with O_APPEND. A torn line
+ * Appends lines from a process that is not the worker (direct writes): one write(2) with O_APPEND. A torn line
  * that a killed worker left is ended first: cutting it off is the worker's, who may be writing it.
  */
-export declare function appendDirect(spool: Spool, line: JournalLine): void;
+export declare function appendDirect(spool: Spool, ...lines: readonly JournalLine[]): void;
 /** The journal's files, oldest first, archived ones included. */
 export declare function journalFiles(spool: Spool): string[];
 /** The number of a journal file; NaN for another file. */
