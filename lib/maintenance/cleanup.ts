@@ -5,7 +5,7 @@
 import { lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config.ts';
-import { WHY_SUFFIX } from '../spool/deadletter.ts';
+import { letterNames, WHY_SUFFIX } from '../spool/deadletter.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
 import { orphanNames } from '../spool/manifest.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
@@ -15,7 +15,7 @@ import { recoverOrphans, staleTemporaries } from '../worker/recover.ts';
 import { ensureWorker, isStartNote } from '../worker/start.ts';
 import { archiveJournal } from './archive.ts';
 import { listing } from './depths.ts';
-import { allLetterNames, letterNames, readLetter } from './letters.ts';
+import { allLetterNames, readLetter } from './letters.ts';
 import { discardLetter } from './retry.ts';
 import { countOf, formatBytes, printable } from './text.ts';
 

@@ -6,13 +6,13 @@
  */
 import { readdirSync } from 'node:fs';
 import { codeOf } from '../errors.ts';
+import { letterNames } from '../spool/deadletter.ts';
 import { isEntryName } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 import { forEachName } from '../spool/listing.ts';
 import { MANIFEST_FILE, readManifest } from '../spool/manifest.ts';
 import { priorityOf } from '../spool/order.ts';
 import { microsOf } from '../spool/sequence.ts';
-import { letterNames } from './letters.ts';
 
 export interface Depths {
   /** Entries waiting, those in hand not counted. */

@@ -7,7 +7,7 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, QueueError } from '../errors.ts';
-import { WHY_SUFFIX } from '../spool/deadletter.ts';
+import { letterNames, WHY_SUFFIX } from '../spool/deadletter.ts';
 import { type Entry, type EntryError, isEntryName, parseEntry } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 import { readEntryFile } from '../spool/read.ts';
@@ -27,13 +27,6 @@ export interface Letter {
 
 export const RETRY_SUFFIX = '.retry';
 const START_BYTES = 256;
-
-/** The letters among the names in failed/: all but the .why files that belong to one, or to none any more. */
-export function letterNames(names: readonly string[]): string[] {
-  const all = new Set(names);
-  // A stranger's pending/x.why is a letter of its own, and has a reason x.why.why.
-  return names.filter((name) => !name.endsWith(WHY_SUFFIX) || all.has(name + WHY_SUFFIX));
-}
 
 /** All letters' names, in the order of entries. */
 export function allLetterNames(spool: Spool): string[] {

@@ -13,11 +13,11 @@
 import { lstatSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { QueueError } from '../errors.ts';
+import { letterNames } from '../spool/deadletter.ts';
 import { spoolIdentity } from '../spool/identity.ts';
 import { checkSpool, ensureSpool, type Spool, spoolDirectories } from '../spool/layout.ts';
 import { WorkerLock } from '../worker/lock.ts';
 import { listing } from './depths.ts';
-import { letterNames } from './letters.ts';
 import { presentWorker } from './present.ts';
 
 /** What a reset would remove. */

@@ -45,6 +45,13 @@ function pathOf(directory: string, name: string): string | Buffer {
   return bytes ? Buffer.concat([Buffer.from(`${directory}/`), bytes]) : join(directory, name);
 }
 
+/** The letters among the names in failed/: all but the .why files that belong to one, or to none any more. */
+export function letterNames(names: readonly string[]): string[] {
+  const all = new Set(names);
+  // A stranger's pending/x.why is a letter of its own, and has a reason x.why.why.
+  return names.filter((name) => !name.endsWith(WHY_SUFFIX) || all.has(name + WHY_SUFFIX));
+}
+
 /** A name not taken in failed/, for strangers' files may repeat theirs; short enough for the suffix to fit. */
 function freeName(spool: Spool, name: string): string {
   const taken = (candidate: string): boolean =>

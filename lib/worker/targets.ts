@@ -29,6 +29,8 @@ export class Targets {
   readonly #log: Log;
   readonly #sinks = new Map<string, Sink>();
   readonly #outages = new Map<string, Outage>();
+  /** Databases that have taken a batch, and are in no outage. */
+  readonly working = new Set<string>();
   /** What was said before: a sink says it with every transaction. */
   readonly #warned = new Set<string>();
 
@@ -121,6 +123,7 @@ export class Targets {
     outage.attempts += 1;
     outage.probing = false;
     this.#outages.set(target, outage);
+    this.working.delete(target);
     this.#drop(target);
     const known = this.#stats.outages[target];
     if (known?.message === error.message) return;
@@ -130,6 +133,7 @@ export class Targets {
 
   /** The target has taken a batch. @returns the names that were parked for it. */
   works(target: string): string[] {
+    this.working.add(target);
     if (!this.#stats.databases.includes(target)) this.#stats.databases.push(target);
     const outage = this.#outages.get(target);
     if (!outage) return [];

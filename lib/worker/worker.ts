@@ -20,6 +20,7 @@ import { Journal } from '../spool/journal.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
 import { removeManifest } from '../spool/manifest.ts';
 import { readStats } from '../spool/stats.ts';
+import type { Alerts } from './alert-thread.ts';
 import { Backlog } from './backlog.ts';
 import { backoff } from './backoff.ts';
 import { applyBatch, buryOddNames, gone, takeBatch, type Work, type WorkerSummary } from './batch.ts';
@@ -49,6 +50,8 @@ export interface WorkerOptions {
   readonly once?: boolean;
   /** A parent process starts the successor after a SIGKILL by the watchdog. */
   readonly supervised?: boolean;
+  /** Is told of outages and failures. */
+  readonly alerts?: Alerts | undefined;
   /** How many names of one priority are held; see order.ts. */
   readonly laneLimit?: number;
 }
@@ -103,6 +106,7 @@ export class Worker {
   /** Works until stopped, idle for QUEUE_IDLE_EXIT, or, with `once`, done. */
   async run(): Promise<WorkerSummary> {
     this.#arrive();
+    this.#tell();
     try {
       await this.#loop();
     } finally {
@@ -116,7 +120,9 @@ export class Worker {
     let busyAt = performance.now();
     while (!this.#stopping && !this.#work.watch?.stopRequested) {
       try {
-        if (this.#step()) {
+        const isBusy = this.#step();
+        this.#tell();
+        if (isBusy) {
           busyAt = performance.now();
           // Lets signals, file events and the other thread's reports in. Twice: after a step that an event woke, the
           // first is still in the same turn of the event loop, which has looked for events already.
@@ -178,6 +184,10 @@ export class Worker {
     await files.end();
     this.#work.files = undefined;
     if (suspicion.undecided.size === 0) removeManifest(spool);
+  }
+
+  #tell(): void {
+    this.#options.alerts?.see(this.#work.stats, this.#work.targets.working);
   }
 
   #recover(): void {
@@ -280,6 +290,7 @@ export class Worker {
       this.#stopping = true;
     }
     this.#notebook.tryToNote();
+    this.#tell();
     await new Promise((done) => setTimeout(done, backoff(this.#faults)));
     this.#faults += 1;
   }

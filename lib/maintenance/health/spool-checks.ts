@@ -1,12 +1,12 @@
 /** The health checks of the spool: worker, waiting and failed entries, orphans, clock. */
 
 import { MANIFEST_FILE } from '../../spool/manifest.ts';
+import { oldestDue } from '../../spool/oldest.ts';
 import { floorOf, MAX_LEAD_US, nowMicros } from '../../spool/sequence.ts';
 import { listing } from '../depths.ts';
 import type { StatusReport } from '../status.ts';
 import { countOf, formatSeconds } from '../text.ts';
 import { type Answer, bad, type Check, type Context, measured, ok, skipped } from './check.ts';
-import { oldestDue } from './oldest.ts';
 
 export function checkSpoolItself({ status, fault, spool }: Context): Answer {
   if (!status) return bad('critical', fault?.message ?? '', fault?.advice ?? '');
