@@ -67,7 +67,13 @@ export { healthStep, recoverStep, type StepContext } from './maintenance/routine
 export { SCHEDULERS, type Scheduler, scheduleText, usualScheduler } from './maintenance/schedule/schedule.ts';
 export { type OperationReport, readStatus, type StatusReport } from './maintenance/status.ts';
 export { verifyInstallation } from './maintenance/verify.ts';
-export { enqueue, openQueue, type Queue, type WriteRequest, type WriteResult } from './producer/enqueue.ts';
+export { enqueue, type WriteRequest, type WriteResult } from './producer/enqueue.ts';
+export {
+  type EnqueueManyOptions,
+  type EnqueueManyResult,
+  EnqueueStopped,
+} from './producer/enqueue-many.ts';
+export { openQueue, type Queue } from './producer/queue.ts';
 export { type Fate, waitForEntry } from './producer/wait.ts';
 export type { Entry, EntryError, Params } from './spool/entry.ts';
 export { type Spool, spoolAt } from './spool/layout.ts';

@@ -24,6 +24,7 @@ import { type BuildOptions, buildSync } from 'esbuild';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const CLI = join(ROOT, 'lib', 'cli');
+const PAGE = join(ROOT, 'lib', 'serve', 'page');
 
 const COMMON: BuildOptions = {
   absWorkingDir: ROOT,
@@ -95,6 +96,18 @@ function build(dist: string): void {
   const api: BuildOptions = { ...COMMON, format: 'esm', target: 'node22', packages: 'external' };
   writeFileSync(join(dist, 'index.mjs'), bundle('lib/index.ts', api));
   writeDeclarations(join(dist, 'types'));
+  writePage(join(dist, 'page'));
+}
+
+/** The page of queue-serve: one script and one style sheet, with the libraries' in them. */
+function writePage(directory: string): void {
+  mkdirSync(directory);
+  cpSync(join(PAGE, 'index.html'), join(directory, 'index.html'));
+  const options: BuildOptions = { ...COMMON, platform: 'browser', format: 'esm', target: 'es2022' };
+  writeFileSync(join(directory, 'page.js'), bundle(join(PAGE, 'page.ts'), options));
+  // As it is written: what it asks of browsers (light-dark()) has no older form that esbuild could make of it.
+  const style: BuildOptions = { ...COMMON, platform: 'browser', target: 'esnext' };
+  writeFileSync(join(directory, 'page.css'), bundle(join(PAGE, 'page.css'), style));
 }
 
 function writeExecutable(path: string, name: string): void {

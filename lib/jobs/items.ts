@@ -57,8 +57,18 @@ export function registerItems(db: Db, id: string, items: readonly NewItem[]): Jo
 
 /** Takes back what was registered and could not be published. */
 export function unregisterItem(db: Db, id: string, name: string): void {
+  unregisterItems(db, id, [name]);
+}
+
+/** The same for many. */
+export function unregisterItems(db: Db, id: string, names: readonly string[]): void {
   db.transaction(() => {
-    db.prepare("DELETE FROM job_results WHERE job_id = ? AND name = ? AND state = 'queued'").run(id, name);
+    // These may have been the last it expected: it is to take others in their place.
+    const full = db.prepare('SELECT 1 FROM jobs WHERE id = ? AND is_sealed = 1 AND expected = total').get(id);
+    const remove = db.prepare("DELETE FROM job_results WHERE job_id = ? AND name = ? AND state = 'queued'");
+    let count = 0;
+    for (const name of names) count += remove.run(id, name).changes;
+    if (full && count > 0) db.prepare('UPDATE jobs SET is_sealed = 0 WHERE id = ?').run(id);
     endIfDone(db, id);
   }).immediate();
 }

@@ -79,4 +79,13 @@ export const MIGRATIONS: readonly string[] = [
      completed_at INTEGER
    );
    CREATE INDEX job_history_by_completion ON job_history(completed_at);`,
+  `CREATE TABLE job_rows(
+     job_id TEXT PRIMARY KEY NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+     path TEXT NOT NULL,
+     pid INTEGER,
+     priority INTEGER NOT NULL,
+     first INTEGER NOT NULL,
+     lines TEXT NOT NULL,
+     next INTEGER NOT NULL
+   ) WITHOUT ROWID;`,
 ];

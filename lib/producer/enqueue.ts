@@ -51,9 +51,9 @@ export interface WriteResult {
   warning?: QueueError;
 }
 
-type Env = Readonly<Record<string, string | undefined>>;
+export type Env = Readonly<Record<string, string | undefined>>;
 /** Runs a direct write, as an executable does that is not to hang (cli/guard.ts). */
-type Guard = (config: Config, work: () => void) => void;
+export type Guard = (config: Config, work: () => void) => void;
 
 /** A spool and the configuration it is used with. */
 export interface Queue {
@@ -102,7 +102,7 @@ export function enqueue(request: WriteRequest): WriteResult {
   return standard.enqueue(request);
 }
 
-type Draft = Omit<Entry, 'seq'>;
+export type Draft = Omit<Entry, 'seq'>;
 
 function write(
   config: Config,
@@ -141,7 +141,8 @@ function instead(direct: () => void, reason: QueueError): WriteResult {
   return { name: undefined, warning: reason };
 }
 
-function draftOf(config: Config, request: WriteRequest): Draft {
+/** @throws QueueError BAD_ENTRY. */
+export function draftOf(config: Config, request: WriteRequest): Draft {
   const explicit = config.databaseIsExplicit && !isUrl(config.database) ? config.database : undefined;
   const db = request.db === undefined ? explicit : databasePath(request.db, config.projectRoot);
   const draft: Draft = {

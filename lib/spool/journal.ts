@@ -109,13 +109,13 @@ export class Journal {
 }
 
 /**
- * Appends one line from a process that is not the worker (a direct write): one write(2) with O_APPEND. A torn line
+ * Appends lines from a process that is not the worker (direct writes): one write(2) with O_APPEND. A torn line
  * that a killed worker left is ended first: cutting it off is the worker's, who may be writing it.
  */
-export function appendDirect(spool: Spool, line: JournalLine): void {
+export function appendDirect(spool: Spool, ...lines: readonly JournalLine[]): void {
   const fd = openForAppending(currentJournal(spool));
   try {
-    writeAll(fd, Buffer.from(separator(fd) + formatLine(line)));
+    writeAll(fd, Buffer.from(separator(fd) + lines.map(formatLine).join('')));
     fdatasyncSync(fd);
   } finally {
     closeSync(fd);

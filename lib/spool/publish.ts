@@ -50,15 +50,15 @@ export function publish(
     }
     throw new Error(`${MAX_TIES} names in a row were taken`);
   } catch (error) {
-    throw new QueueError(
-      'SPOOL_UNWRITABLE',
-      `the spool ${spool.base} can't be written: ${messageOf(error)}`,
-      {
-        hint: 'Free space or make it writable; queue-init --verify says what is wrong.',
-        cause: error,
-      },
-    );
+    throw unwritable(spool, error);
   }
+}
+
+export function unwritable(spool: Spool, error: unknown): QueueError {
+  return new QueueError('SPOOL_UNWRITABLE', `the spool ${spool.base} can't be written: ${messageOf(error)}`, {
+    hint: 'Free space or make it writable; queue-init --verify says what is wrong.',
+    cause: error,
+  });
 }
 
 /**

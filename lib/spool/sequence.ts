@@ -36,15 +36,28 @@ let last = 0;
  * @param onReset called with a message when a floor from a wrong clock was dropped.
  * @throws system errors when `.seq` can't be read or written (EACCES, ENOSPC, EROFS).
  */
-export function nextSequence(spool: Spool, onReset: (message: string) => void = () => {}): string {
+export function nextSequence(spool: Spool, onReset?: (message: string) => void): string {
+  return formatSequence(reserveSequences(spool, 1, onReset));
+}
+
+/**
+ * `count` numbers in a row, under one lock.
+ * @returns the first, in microseconds.
+ * @throws system errors, as nextSequence does.
+ */
+export function reserveSequences(
+  spool: Spool,
+  count: number,
+  onReset: (message: string) => void = () => {},
+): number {
   const release = lockBriefly(spool.seq);
   try {
     const fd = openFloor(spool.seq);
     try {
-      const micros = Math.max(nowMicros(), checkedFloor(readFloor(fd), onReset) + 1, last + 1);
-      writeFloor(fd, micros);
-      last = micros;
-      return formatSequence(micros);
+      const first = Math.max(nowMicros(), checkedFloor(readFloor(fd), onReset) + 1, last + 1);
+      last = first + count - 1;
+      writeFloor(fd, last);
+      return first;
     } finally {
       closeSync(fd);
     }
@@ -109,8 +122,8 @@ export function nowMicros(): number {
 }
 
 /** `<16-digit microseconds>_<pid>`. */
-export function formatSequence(micros: number): string {
-  return `${String(micros).padStart(DIGITS, '0')}_${process.pid}`;
+export function formatSequence(micros: number, pid = process.pid): string {
+  return `${String(micros).padStart(DIGITS, '0')}_${pid}`;
 }
 
 function checkedFloor(floor: number, onReset: (message: string) => void): number {

@@ -25,6 +25,7 @@ import { Backlog } from './backlog.ts';
 import { backoff } from './backoff.ts';
 import { applyBatch, buryOddNames, gone, takeBatch, type Work, type WorkerSummary } from './batch.ts';
 import { FilesThread } from './files-thread.ts';
+import { gatherFor } from './gather.ts';
 import { Housekeeping } from './housekeeping.ts';
 import type { WorkerLock } from './lock.ts';
 import type { Log } from './log.ts';
@@ -65,6 +66,8 @@ export class Worker {
   /** Once, in this process. */
   #hasRecovered = false;
   #stopping = false;
+  /** How long the next batch waits for more entries, in milliseconds. */
+  #gathering = 0;
   /** Faults of the spool in a row. */
   #faults = 0;
   #faultySince = 0;
@@ -138,7 +141,7 @@ export class Worker {
         await this.#pauseAfter(error);
         continue;
       }
-      await backlog.wait(targets.untilNextTry());
+      await backlog.wait(Math.min(targets.untilNextTry(), this.#gathering || Number.POSITIVE_INFINITY));
     }
   }
 
@@ -151,6 +154,8 @@ export class Worker {
     backlog.refill();
     this.#hireFor(backlog.ready);
     buryOddNames(this.#work);
+    this.#gathering = this.#options.once ? 0 : gatherFor(this.#work.spool, backlog);
+    if (this.#gathering > 0) return false;
     const before = this.#settled;
     const items = takeBatch(this.#work);
     if (items.length > 0) applyBatch(this.#work, items);
@@ -217,7 +222,7 @@ export class Worker {
 
   #isIdleSince(busyAt: number): boolean {
     const { backlog, targets, config } = this.#work;
-    if (this.#options.once || backlog.putOff > 0 || targets.parked > 0) return false;
+    if (this.#options.once || backlog.putOff > 0 || targets.parked > 0 || backlog.ready > 0) return false;
     return performance.now() - busyAt >= config.idleExit * 1000;
   }
 

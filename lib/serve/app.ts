@@ -1,0 +1,329 @@
+/** The routes: what each takes and answers. Checks that all have in common stand before them. */
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { setCookie } from 'hono/cookie';
+import type { Config } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import { exactJson } from '../exact-json.ts';
+import { checkEntry, checkWellFormed, type Entry } from '../spool/entry.ts';
+import type { Spool } from '../spool/layout.ts';
+import { pauseQueue, resumeQueue } from '../spool/pause.ts';
+import { openLog } from '../worker/log.ts';
+import { Access } from './access.ts';
+import { claudeEvent } from './claude.ts';
+import type { Door } from './door.ts';
+import { ENTRY_STATES, type EntriesQuery, type EntryState } from './entries.ts';
+import { Events } from './events.ts';
+import { type Item, parseObject, readPush, textOf } from './items.ts';
+import type { Looks } from './look-thread.ts';
+import { METRICS_TYPE, metricsText } from './metrics.ts';
+import { readPageFiles } from './page-files.ts';
+import { Refusal, refusalOf } from './refusal.ts';
+import type { Report } from './report.ts';
+import { type Gate, SESSION_LIFE_S } from './token.ts';
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly spool: Spool;
+  readonly door: Door;
+  readonly looks: Looks;
+  readonly gate: Gate;
+  readonly hosts: readonly string[];
+  readonly maxBodyBytes: number;
+  readonly maxRequests: number;
+}
+
+export interface App {
+  readonly fetch: Hono['fetch'];
+  readonly events: Events;
+  /** Requests being served, streams not counted. */
+  readonly inFlight: number;
+}
+
+/** Least time between two reports. */
+const EVENTS_INTERVAL_MS = 500;
+const MAX_STREAMS = 32;
+const MAX_SOURCE_LENGTH = 200;
+/** A stream whose client does not read may hold so many reports. */
+const MAX_UNREAD = 8;
+const FRESH_MS = 250;
+
+const SECURITY_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'x-frame-options': 'DENY',
+} as const;
+
+export function makeApp(options: AppOptions): App {
+  const { config, spool, door, looks, gate } = options;
+  const access = new Access(gate, options.hosts);
+  const page = readPageFiles();
+  const events = new Events(() => looks.report(EVENTS_INTERVAL_MS), EVENTS_INTERVAL_MS);
+  const requests = new Map<number, number>();
+  const startedAt = Date.now();
+  let inFlight = 0;
+  const app = new Hono();
+
+  app.onError((error, c) => answerRefusal(c, refusalOf(error) ?? defect(spool, error)));
+  app.notFound((c) => answerRefusal(c, new Refusal(404, 'NOT_FOUND', `there is no ${c.req.path}`)));
+
+  app.use(async (c, next) => {
+    inFlight += 1;
+    try {
+      for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value);
+      access.checkOrigin(c);
+      if (inFlight > options.maxRequests) {
+        c.header('retry-after', '1');
+        throw new Refusal(503, 'BUSY', `${options.maxRequests} requests are being served`, 'Try again.');
+      }
+      await next();
+    } finally {
+      inFlight -= 1;
+      requests.set(c.res.status, (requests.get(c.res.status) ?? 0) + 1);
+    }
+  });
+  app.use(
+    bodyLimit({
+      maxSize: options.maxBodyBytes,
+      onError: () => {
+        throw new Refusal(413, 'TOO_LARGE', `the body has more than ${options.maxBodyBytes} bytes`);
+      },
+    }),
+  );
+
+  app.get('/health', (c) => c.json({ status: 'ok' }));
+  app.get('/login', (c) => {
+    if (!gate.useCode(c.req.query('code') ?? ''))
+      throw new Refusal(
+        401,
+        'UNAUTHORIZED',
+        'this address was used before, or is too old',
+        'queue-serve --url prints a new one.',
+      );
+    startSession(c, gate);
+    return c.redirect('/', 303);
+  });
+  app.post('/login', async (c) => {
+    requireJson(c);
+    const { token } = parseObject(textOf(await bodyOf(c)));
+    if (typeof token !== 'string' || !gate.isToken(token.trim()))
+      throw new Refusal(401, 'UNAUTHORIZED', 'the token is wrong');
+    startSession(c, gate);
+    return c.body(null, 204);
+  });
+
+  const guarded = new Hono();
+  guarded.use(async (c, next) => {
+    access.checkRight(c);
+    c.header('cache-control', 'no-store');
+    await next();
+  });
+
+  guarded.post('/api/v1/push', async (c) => {
+    requireJson(c);
+    const request = readPush(await bodyOf(c), config);
+    const answer = await door.push(sourceOf(c), request);
+    const isAll = answer.pushed === request.items.length;
+    if (!isAll && answer.pushed === 0 && answer.results.every(({ error }) => isTheirs(error?.code))) {
+      const error = answer.results[0]?.error;
+      throw new Refusal(503, error?.code ?? 'DATABASE', error?.message ?? '', error?.hint);
+    }
+    return c.json(answer, isAll ? 200 : answer.pushed === 0 ? 422 : 207);
+  });
+
+  guarded.post('/hooks/claude', async (c) => {
+    requireJson(c);
+    const draft = claudeEvent(textOf(await bodyOf(c)));
+    // What is wrong with it only an entry may say: U+0000 in a parameter is allowed, half a surrogate is not.
+    checkEntry(draft as Entry);
+    checkWellFormed(draft, 'the payload');
+    const items: Item[] = [{ id: null, draft }];
+    // Spooled, whatever the database does: the agent waits for the answer.
+    const { results } = await door.push('hooks/claude', { items, window: { ms: 0, max: 1 } });
+    const error = results[0]?.error;
+    if (error) throw new Refusal(503, error.code, error.message, error.hint);
+    return c.json({});
+  });
+
+  guarded.get('/api/v1/status', async (c) => json(c, await looks.report(FRESH_MS)));
+  guarded.get('/api/v1/status/buffers', async (c) => {
+    const report = await looks.report(FRESH_MS);
+    const { pending, processing, failed } = report.depths;
+    return json(c, { pending: pending + processing, failed, dbHealthy: isHealthy(report, door) });
+  });
+  guarded.get('/api/v1/entries', async (c) => json(c, await looks.ask('entries', entriesQuery(c))));
+  guarded.get('/api/v1/jobs', async (c) => json(c, await looks.ask('jobs', { limit: limitOf(c, 1000) })));
+  guarded.get('/api/v1/jobs/:id', async (c) =>
+    json(c, await looks.ask('job', { id: c.req.param('id'), limit: limitOf(c, 1000) })),
+  );
+  guarded.post('/api/v1/failed/:name/retry', async (c) =>
+    json(c, await looks.ask('retry', { name: c.req.param('name') })),
+  );
+  guarded.post('/api/v1/failed/:name/discard', async (c) =>
+    json(c, await looks.ask('discard', { name: c.req.param('name') })),
+  );
+  guarded.post('/api/v1/queue/pause', async (c) => {
+    const operation = await operationOf(c);
+    return c.json({ changed: pauseQueue(spool, operation), operation: operation ?? null });
+  });
+  guarded.post('/api/v1/queue/resume', async (c) => {
+    const operation = await operationOf(c);
+    return c.json({ changed: resumeQueue(spool, operation), operation: operation ?? null });
+  });
+
+  guarded.get('/metrics', async (c) => {
+    const report = await looks.report(FRESH_MS);
+    const figures = {
+      items: door.counts,
+      requests,
+      inFlight,
+      streams: events.count,
+      startedAt,
+      dbHealthy: isHealthy(report, door),
+    };
+    return c.body(metricsText(report, figures), 200, { 'content-type': METRICS_TYPE });
+  });
+
+  guarded.get('/api/v1/events', (c) => {
+    if (events.count >= MAX_STREAMS)
+      throw new Refusal(429, 'TOO_MANY_STREAMS', `${MAX_STREAMS} streams of events are open`);
+    return c.body(streamOf(events), 200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'x-accel-buffering': 'no',
+    });
+  });
+
+  // The page holds nothing of the queue: without a session it asks for the token.
+  for (const [path, { bytes, type, etag }] of page) {
+    app.get(path, (c) => {
+      c.header('etag', etag);
+      c.header('cache-control', 'no-cache');
+      if (c.req.header('if-none-match') === etag) return c.body(null, 304);
+      return c.body(bytes, 200, { 'content-type': type });
+    });
+  }
+  app.route('/', guarded);
+
+  return {
+    fetch: app.fetch,
+    events,
+    get inFlight() {
+      return inFlight;
+    },
+  };
+}
+
+function answerRefusal(c: Context, { status, code, message, hint }: Refusal): Response {
+  if (status === 401) c.header('www-authenticate', 'Bearer realm="hookspool"');
+  if (status === 503 || status === 429) c.header('retry-after', '1');
+  return c.json({ error: { code, message, hint: hint ?? null } }, status);
+}
+
+/** The stack is for the log, not for the client. */
+function defect(spool: Spool, error: unknown): Refusal {
+  openLog(spool)(
+    'error',
+    `queue-serve: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+  );
+  return new Refusal(500, 'INTERNAL', messageOf(error).slice(0, 500), 'See worker.log.');
+}
+
+function json(c: Context, value: unknown): Response {
+  return c.body(exactJson(value), 200, { 'content-type': 'application/json; charset=utf-8' });
+}
+
+async function bodyOf(c: Context): Promise<Buffer> {
+  try {
+    return Buffer.from(await c.req.arrayBuffer());
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(400, 'BAD_REQUEST', `the body did not arrive: ${messageOf(error)}`);
+  }
+}
+
+/** A page of another site may send text/plain without asking first, but not this. */
+function requireJson(c: Context): void {
+  const type = c.req.header('content-type') ?? '';
+  if (/^application\/json\s*(;|$)/i.test(type)) return;
+  throw new Refusal(415, 'NOT_JSON', 'the Content-Type must be application/json');
+}
+
+function startSession(c: Context, gate: Gate): void {
+  setCookie(c, gate.cookie, gate.newSession(), {
+    httpOnly: true,
+    sameSite: 'Strict',
+    path: '/',
+    maxAge: SESSION_LIFE_S,
+  });
+}
+
+function sourceOf(c: Context): string {
+  const source = c.req.header('x-source') ?? '';
+  if (source.length <= MAX_SOURCE_LENGTH) return source;
+  throw new Refusal(400, 'BAD_REQUEST', `X-Source has more than ${MAX_SOURCE_LENGTH} characters`);
+}
+
+/** Neither the database nor the spool could be written; the items themselves are good. */
+function isTheirs(code: string | undefined): boolean {
+  return code === 'DATABASE' || code === 'SPOOL_UNWRITABLE' || code === 'SPOOL_UNSAFE';
+}
+
+function isHealthy({ outages, worker, database }: Report, door: Door): boolean {
+  if (door.outage !== undefined) return false;
+  if (worker && outages.some(({ target }) => target === database.path)) return false;
+  return database.state === 'ok' || database.state === 'empty' || database.state === 'missing';
+}
+
+async function operationOf(c: Context): Promise<string | undefined> {
+  const body = await bodyOf(c);
+  if (body.length === 0) return undefined;
+  requireJson(c);
+  const { operation } = parseObject(textOf(body));
+  if (operation === undefined || operation === null || typeof operation === 'string')
+    return operation ?? undefined;
+  throw new Refusal(400, 'BAD_REQUEST', '"operation" must be a string');
+}
+
+function entriesQuery(c: Context): EntriesQuery {
+  const state = c.req.query('state') ?? 'pending';
+  if (!ENTRY_STATES.includes(state as EntryState))
+    throw new Refusal(400, 'BAD_REQUEST', `"state" must be one of ${ENTRY_STATES.join(', ')}`);
+  return {
+    state: state as EntryState,
+    operation: c.req.query('operation') || undefined,
+    q: c.req.query('q') || undefined,
+    limit: limitOf(c, 500),
+    after: c.req.query('after') || undefined,
+  };
+}
+
+function limitOf(c: Context, max: number): number {
+  const text = c.req.query('limit') ?? '100';
+  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= max) return limit;
+  throw new Refusal(400, 'BAD_REQUEST', `"limit" must be a whole number from 1 to ${max}`);
+}
+
+function streamOf(events: Events): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let end = (): void => {};
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        end = events.add({
+          send(text) {
+            if ((controller.desiredSize ?? 0) <= -MAX_UNREAD) return false;
+            controller.enqueue(encoder.encode(text));
+            return true;
+          },
+          close: () => controller.close(),
+        });
+      },
+      cancel: () => end(),
+    },
+    { highWaterMark: 1 },
+  );
+}

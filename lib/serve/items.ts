@@ -1,0 +1,150 @@
+/**
+ * What a request asks for: its body read and checked field by field.
+ *
+ * Numbers in `params` and `metadata` keep the digits that they were written with, as they do in an entry file.
+ */
+import { isUtf8 } from 'node:buffer';
+import { type Config, isUrl } from '../config.ts';
+import { messageOf, QueueError } from '../errors.ts';
+import { MAX_WINDOW_ENTRIES, MAX_WINDOW_MS } from '../spool/doors.ts';
+import {
+  checkEntry,
+  checkWellFormed,
+  DEFAULT_OPERATION,
+  DEFAULT_PRIORITY,
+  type Entry,
+} from '../spool/entry.ts';
+import { Refusal } from './refusal.ts';
+
+export type Draft = Omit<Entry, 'seq'>;
+
+/** An item as it was sent: what becomes an entry, or what is wrong with it. */
+export type Item =
+  | { readonly id: string | null; readonly draft: Draft }
+  | { readonly id: string | null; readonly problem: string };
+
+export interface PushRequest {
+  readonly items: readonly Item[];
+  /** Only with buffer fields. */
+  readonly window: { readonly ms: number; readonly max: number } | undefined;
+}
+
+/** More than these take seconds to spool. */
+export const MAX_ITEMS = 10_000;
+const DEFAULT_WINDOW_MS = 100;
+
+const FIELDS: ReadonlySet<string> = new Set([
+  'sql',
+  'params',
+  'operation',
+  'priority',
+  'metadata',
+  'id',
+  'job',
+]);
+const REQUEST_FIELDS: ReadonlySet<string> = new Set(['items', 'bufferMs', 'bufferMax']);
+
+/** The text of a body. @throws Refusal when it is not UTF-8. */
+export function textOf(body: Buffer): string {
+  if (!isUtf8(body)) throw new Refusal(400, 'BAD_REQUEST', 'the body is not valid UTF-8');
+  return body.toString('utf8');
+}
+
+/** @throws Refusal when the request as a whole can't be taken. */
+export function readPush(body: Buffer, config: Config): PushRequest {
+  const text = textOf(body);
+  const request = parseObject(text);
+  for (const key of Object.keys(request)) {
+    if (!REQUEST_FIELDS.has(key)) throw bad(`there is an unknown field '${key.slice(0, 100)}'`);
+  }
+  const { items } = request;
+  if (!Array.isArray(items)) throw bad('"items" must be a list');
+  if (items.length > MAX_ITEMS) {
+    throw new Refusal(413, 'TOO_MANY_ITEMS', `there are ${items.length} items`, `Send ${MAX_ITEMS} at most.`);
+  }
+  const exact = hasOddNumbers(text) ? (parseExactly(text).items as unknown[]) : items;
+  return {
+    items: items.map((item, index) => itemOf(item, exact[index], config)),
+    window: windowOf(request, config),
+  };
+}
+
+function windowOf({ bufferMs, bufferMax }: Record<string, unknown>, config: Config): PushRequest['window'] {
+  if (bufferMs === undefined && bufferMax === undefined) return undefined;
+  return {
+    ms: count('bufferMs', bufferMs ?? DEFAULT_WINDOW_MS, 0, MAX_WINDOW_MS),
+    max: count('bufferMax', bufferMax ?? config.batchSize, 1, MAX_WINDOW_ENTRIES),
+  };
+}
+
+function count(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw bad(`"${name}" must be a whole number from ${min} to ${max}`);
+}
+
+function itemOf(value: unknown, exact: unknown, config: Config): Item {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { id: null, problem: 'the item is not an object' };
+  const item = value as Record<string, unknown>;
+  const id = typeof item.id === 'string' ? item.id : null;
+  const unknown = Object.keys(item).find((key) => !FIELDS.has(key));
+  if (unknown !== undefined)
+    return { id, problem: `the item has an unknown field '${unknown.slice(0, 100)}'` };
+  if (typeof item.sql !== 'string') return { id, problem: 'the item has no "sql" string' };
+  const { params, metadata } = exact as Record<string, unknown>;
+  const draft = {
+    priority: item.priority ?? DEFAULT_PRIORITY,
+    operation: item.operation ?? DEFAULT_OPERATION,
+    sql: item.sql,
+    ...(params === undefined ? {} : { params }),
+    metadata: metadata ?? {},
+    created_at: new Date().toISOString(),
+    retries: 0,
+    ...(item.id === undefined ? {} : { id: item.id }),
+    ...(config.databaseIsExplicit && !isUrl(config.database) ? { db: config.database } : {}),
+    ...(item.job === undefined ? {} : { job: item.job }),
+  } as Draft;
+  try {
+    checkEntry(draft as Entry);
+    checkWellFormed(draft, 'the entry');
+    return { id, draft };
+  } catch (error) {
+    if (!(error instanceof QueueError)) throw error;
+    return { id, problem: error.message.replace(/^the entry /, 'the item ') };
+  }
+}
+
+/** The fields of a JSON object. @throws Refusal. */
+export function parseObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    // V8 quotes the text around the error, which may be a part of a value.
+    throw bad(`the body is not JSON: ${messageOf(error).replace(/, (\.\.\.)?"[\s\S]*$/, '')}`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw bad('the body is not a JSON object');
+}
+
+/** Whether a number may be written otherwise than JavaScript would; strings that look so only cost time. */
+function hasOddNumbers(text: string): boolean {
+  return /\d{16}|\d\.\d*0(?!\d)|\d[eE]|-0/.test(text);
+}
+
+function parseExactly(text: string): Record<string, unknown> {
+  type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
+  const revive: Reviver = (_key, value, { source }) =>
+    typeof value === 'number' && source !== undefined && String(value) !== source ? raw(source) : value;
+  return JSON.parse(text, revive as (key: string, value: unknown) => unknown) as Record<string, unknown>;
+}
+
+/** JSON.rawJSON is written as it is; the type library does not know it yet. */
+function raw(text: string): unknown {
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
+}
+
+function bad(message: string): Refusal {
+  return new Refusal(400, 'BAD_REQUEST', message);
+}

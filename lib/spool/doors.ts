@@ -1,0 +1,119 @@
+/**
+ * Doors: processes that take entries in for others, such as queue-serve. Each has a note in doors/, named by its pid.
+ *
+ * A note says until when the worker may wait for more entries of that door, or until there are how many: a hint, by
+ * which no entry changes its place. It is one write of fixed length. A note that is left behind says that entries of a
+ * door that was killed, known by the pid in their names, may still be in pending/.
+ */
+import { closeSync, constants, mkdirSync, readdirSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { codeOf } from '../errors.ts';
+import { isRunning } from '../processes.ts';
+import { DIRECTORY_MODE, type Spool } from './layout.ts';
+import { forEachName } from './listing.ts';
+import { openOwnFile, unlinkIfThere } from './publish.ts';
+import { readOwnFile } from './read.ts';
+import { microsOf, nowMicros } from './sequence.ts';
+
+/** No door may have the worker wait longer: its clock may have been ahead. */
+export const MAX_WINDOW_MS = 60_000;
+export const MAX_WINDOW_ENTRIES = 100_000;
+
+export interface Window {
+  readonly pid: number;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+  readonly max: number;
+}
+
+/** The note of this process. */
+export class DoorNote {
+  readonly #path: string;
+  readonly #fd: number;
+
+  /** @throws system errors; QueueError SPOOL_UNSAFE. */
+  constructor(spool: Spool) {
+    mkdirSync(directoryOf(spool), { recursive: true, mode: DIRECTORY_MODE });
+    this.#path = join(directoryOf(spool), String(process.pid));
+    this.#fd = openOwnFile(this.#path, constants.O_WRONLY | constants.O_CREAT);
+    this.shut();
+  }
+
+  /** Until then, or until there are so many, the worker may wait for more. */
+  gather(until: number, max: number): void {
+    writeSync(this.#fd, `${String(Math.ceil(until)).padStart(14, '0')} ${String(max).padStart(6, '0')}\n`, 0);
+  }
+
+  /** The worker is to wait no more. */
+  shut(): void {
+    this.gather(0, 0);
+  }
+
+  /** @param isDone nothing of this door is in pending/. */
+  close(isDone: boolean): void {
+    closeSync(this.#fd);
+    if (isDone) unlinkIfThere(this.#path);
+  }
+}
+
+/** The windows that are open now. */
+export function openWindows(spool: Spool, now = Date.now()): Window[] {
+  return noted(spool).flatMap((pid) => {
+    const text = readOwnFile(join(directoryOf(spool), String(pid)))?.toString('latin1') ?? '';
+    const match = /^(\d{14}) (\d{6})\n/.exec(text);
+    const until = Number(match?.[1] ?? 0);
+    return until > now && until <= now + MAX_WINDOW_MS ? [{ pid, until, max: Number(match?.[2]) }] : [];
+  });
+}
+
+/** The pid in an entry's name; NaN when it has none. */
+export function pidOf(name: string): number {
+  return Number(/_(\d+)\.json$/.exec(name)?.[1] ?? Number.NaN);
+}
+
+/** The entries of doors that were there before this process, until they have left pending/. */
+export class FormerDoors {
+  readonly #spool: Spool;
+  readonly #pids: Set<number>;
+  readonly #through = nowMicros();
+  #mayLookAt = 0;
+
+  /** Call it before the note of this process is made: one of the same pid may have been left. */
+  constructor(spool: Spool) {
+    this.#spool = spool;
+    this.#pids = new Set(noted(spool));
+  }
+
+  /** True when nothing of them is in pending/. Looks at the directory for no more than a tenth of the time. */
+  areDone(): boolean {
+    if (this.#pids.size === 0) return true;
+    const start = performance.now();
+    if (start < this.#mayLookAt) return false;
+    let left = 0;
+    forEachName(this.#spool.pending, (name) => {
+      if (this.#pids.has(pidOf(name)) && microsOf(name) <= this.#through) left += 1;
+    });
+    this.#mayLookAt = performance.now() + Math.max(20, 9 * (performance.now() - start));
+    if (left > 0) return false;
+    for (const pid of this.#pids) {
+      if (pid !== process.pid && !isRunning(pid)) unlinkIfThere(join(directoryOf(this.#spool), String(pid)));
+    }
+    this.#pids.clear();
+    return true;
+  }
+}
+
+function noted(spool: Spool): number[] {
+  try {
+    return readdirSync(directoryOf(spool))
+      .filter((name) => /^\d{1,10}$/.test(name))
+      .map(Number);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function directoryOf(spool: Spool): string {
+  return join(spool.base, 'doors');
+}
