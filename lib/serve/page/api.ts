@@ -30,9 +30,28 @@ async function request<T>(method: 'GET' | 'POST', path: string, body?: unknown):
     throw new Refused(0, 'the server can not be reached; is queue-serve running?');
   }
   const text = await answer.text();
-  if (answer.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
+  if (answer.ok) return (text === '' ? undefined : parsed(text)) as T;
   if (answer.status === 401 && path !== '/login') onLocked();
   throw new Refused(answer.status, wordsOf(text) ?? `the server answers ${answer.status}`);
+}
+
+interface ExactJson {
+  parse(
+    text: string,
+    revive: (key: string, value: unknown, context?: { source?: string }) => unknown,
+  ): unknown;
+  rawJSON?(text: string): unknown;
+}
+
+/** With every digit of a number in a parameter, where the browser can (all since 2025). */
+function parsed(text: string): unknown {
+  const { parse, rawJSON } = JSON as unknown as ExactJson;
+  if (!rawJSON) return JSON.parse(text);
+  return parse(text, (_key, value, context) => {
+    const isRounded =
+      typeof value === 'number' && context?.source !== undefined && String(value) !== context.source;
+    return isRounded && Math.abs(value) > Number.MAX_SAFE_INTEGER ? rawJSON(context.source as string) : value;
+  });
 }
 
 function wordsOf(text: string): string | undefined {

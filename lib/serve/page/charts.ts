@@ -5,6 +5,8 @@ import { colour } from './theme.ts';
 import type { Report } from './types.ts';
 
 const KEPT_S = 600;
+/** A page that has just been opened shows this much. */
+const LEAST_S = 60;
 const HEIGHT = 150;
 
 interface Line {
@@ -100,6 +102,12 @@ export class Charts {
     this.#sampled = -1;
   }
 
+  #span(): [number, number] {
+    const now = this.#sampled === -1 ? Math.floor(Date.now() / 1000) : this.#sampled;
+    const shown = Math.min(KEPT_S, Math.max(LEAST_S, now - (this.#times[0] ?? now)));
+    return [now - shown, now];
+  }
+
   #colour(name: string): string {
     const known = this.#colours.get(name) ?? colour(name);
     this.#colours.set(name, known);
@@ -120,7 +128,7 @@ export class Charts {
       cursor: { drag: { x: false, y: false }, points: { size: 6 } },
       legend: { live: true },
       scales: {
-        x: { range: () => [Date.now() / 1000 - KEPT_S, Date.now() / 1000] },
+        x: { range: () => this.#span() },
         y: { range: (_plot, _min, max) => [0, niceTop(max)] },
       },
       axes: [
@@ -139,7 +147,8 @@ export class Charts {
             width: 1.5,
             ...(dash ? { dash } : {}),
             points: { show: false },
-            value: (_plot, value) => (value === null ? '–' : value.toLocaleString('en')),
+            value: (plot, value, series, index) =>
+              shownValue(index === null ? plot.data[series]?.at(-1) : value),
           }),
         ),
       ],
@@ -147,12 +156,22 @@ export class Charts {
   }
 }
 
+/** Without a cursor the legend has the last value. */
+function shownValue(value: number | null | undefined): string {
+  return value === null || value === undefined ? '–' : value.toLocaleString('en');
+}
+
 function niceTop(max: number | null): number {
   return max === null || max <= 0 ? 1 : max * 1.1;
 }
 
 function minute(at: number): string {
-  return new Date(at * 1000).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+  return new Date(at * 1000).toLocaleTimeString(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  });
 }
 
 function short(value: number): string {

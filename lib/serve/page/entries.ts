@@ -35,8 +35,8 @@ export class EntryList {
   #active = 0;
   #isDrawing = false;
   #rows = new Map<number, HTMLElement>();
-  #depths = '';
-  #total = 0;
+  #depths: Report['depths'] | undefined;
+  #seen = '';
 
   constructor() {
     this.#form.addEventListener('submit', (event) => {
@@ -70,12 +70,11 @@ export class EntryList {
   }
 
   render({ depths }: Report): void {
-    const { state = 'pending' } = this.#query;
-    this.#total = depths[state as keyof Report['depths']];
+    this.#depths = depths;
     this.#title();
     const seen = `${depths.pending} ${depths.processing} ${depths.completed} ${depths.failed}`;
-    if (seen === this.#depths) return;
-    this.#depths = seen;
+    if (seen === this.#seen) return;
+    this.#seen = seen;
     clearTimeout(this.#timer);
     // Someone who reads is not to have the rows change under him.
     if (this.#list.scrollTop > 0 || byId<HTMLDialogElement>('details').open) return;
@@ -128,7 +127,8 @@ export class EntryList {
     const isSearch = operation !== undefined || q !== undefined;
     const more = this.#next === null ? '' : '+';
     const loaded = `${count(this.#entries.length)}${more}`;
-    put(byId('entries-count'), isSearch ? `${loaded} found` : `${count(this.#total)}`);
+    const total = this.#depths?.[state as keyof Report['depths']] ?? 0;
+    put(byId('entries-count'), isSearch ? `${loaded} found` : count(total));
     const isEmpty = this.#entries.length === 0 && this.#next === null;
     show(byId('entries-empty'), isEmpty);
     show(this.#list, !isEmpty);
@@ -243,8 +243,13 @@ function isNothing(value: unknown): boolean {
   );
 }
 
+/** What tells rows of one statement apart. */
+function valuesOf(params: unknown): string {
+  return isNothing(params) ? '' : `  ${line(JSON.stringify(params))}`;
+}
+
 function rowOf(entry: Entry, index: number): HTMLElement {
-  const { name, operation, sql, priority, queuedAt, appliedAt, error } = entry;
+  const { name, operation, sql, params, priority, queuedAt, appliedAt, error } = entry;
   return el(
     'div',
     {
@@ -262,6 +267,11 @@ function rowOf(entry: Entry, index: number): HTMLElement {
       `P${priority ?? '?'}`,
     ),
     el('span', { class: 'operation' }, operation ?? 'no entry'),
-    el('code', {}, error ? line(`${error.code}: ${error.message}`) : line(sql ?? '')),
+    el(
+      'code',
+      {},
+      error ? line(`${error.code}: ${error.message}`) : line(sql ?? ''),
+      el('span', { class: 'values' }, valuesOf(params)),
+    ),
   );
 }

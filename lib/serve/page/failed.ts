@@ -1,7 +1,7 @@
 /** Failed entries: each with its error and its SQL, to be retried or discarded. */
 import { api } from './api.ts';
 import { announce, button, byId, confirmed, el, note, put, putItems, show } from './dom.ts';
-import { clock, count } from './format.ts';
+import { clock, count, line } from './format.ts';
 import type { Entry, Report } from './types.ts';
 
 const PAGE = 50;
@@ -108,7 +108,13 @@ export class Failed {
       ),
       el('p', { class: 'error' }, error?.message ?? ''),
       ...(error?.hint ? [el('p', { class: 'more' }, error.hint)] : []),
-      el('details', {}, el('summary', {}, 'SQL'), pre(sql ?? 'It could not be read as an entry.'), ...values),
+      el(
+        'details',
+        {},
+        el('summary', {}, 'SQL ', el('code', {}, line(sql ?? ''))),
+        pre(sql ?? 'It could not be read as an entry.'),
+        ...values,
+      ),
       el('div', { class: 'actions' }, retry, discard),
     );
   }

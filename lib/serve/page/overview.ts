@@ -47,7 +47,9 @@ export class Overview {
     put(where, report.spool);
     if (where.title !== report.spool) where.title = report.spool;
     show(byId('pause'), true);
-    put(byId('pause'), pauses.all ? 'Resume queue' : 'Pause queue');
+    const action = pauses.all ? 'Resume' : 'Pause';
+    byId('pause').setAttribute('aria-label', `${action} queue`);
+    put(byId('pause').firstElementChild as Element, action);
     this.#paused(pauses.operations);
     this.#tiles(report);
     this.#facts(report);
@@ -128,13 +130,13 @@ export class Overview {
           ] as const)
         : []),
       ['Retried', count(statistics.retried)],
-      ['Duplicates skipped', count(statistics.duplicates)],
+      ['Duplicates', count(statistics.duplicates)],
       ['Written directly', count(statistics.direct)],
       ...(last ? ([['Last complaint', `${clock(last.time)} ${last.message}`]] as const) : []),
     ]);
     putFacts(byId('database'), [
       ['File', database.path],
-      ['State', database.message === null ? database.state : `${database.state}: ${database.message}`],
+      ['State', databaseState(database)],
       ...(database.size === null
         ? []
         : ([['Size', `${bytes(database.size)}, WAL ${bytes(database.walSize)}`]] as const)),
@@ -154,4 +156,9 @@ export async function switchPause(operation: string | undefined, isPause: boolea
   } catch (error) {
     note(`${what} could not be ${isPause ? 'paused' : 'resumed'}: ${(error as Error).message}`, true);
   }
+}
+
+function databaseState({ state, message }: Report['database']): string {
+  if (message !== null) return `${state}: ${message}`;
+  return state === 'missing' ? 'not there yet; the first entry that is applied makes it' : state;
 }

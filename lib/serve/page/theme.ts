@@ -10,7 +10,8 @@ export function setUpTheme(onChange: () => void): void {
   const apply = (): void => {
     if (mode === 'auto') document.documentElement.removeAttribute('data-theme');
     else document.documentElement.setAttribute('data-theme', mode);
-    put(byId('theme'), `Theme: ${mode}`);
+    byId('theme').setAttribute('aria-label', `Theme: ${mode}`);
+    put(byId('theme').lastElementChild as Element, mode);
     onChange();
   };
   byId('theme').addEventListener('click', () => {
