@@ -1,6 +1,6 @@
 /**
- * The page of queue-serve: it logs in, listens to the server's events, and draws the last report, once a frame at most,
- * however many arrive.
+ * The page of queue-serve: it logs in, listens to the server's events, and draws the last report, ten times a second
+ * at most, however many arrive.
  */
 import { api, Refused, whenLocked } from './api.ts';
 import { Charts } from './charts.ts';
@@ -13,14 +13,16 @@ import { setUpTheme } from './theme.ts';
 import type { Report } from './types.ts';
 
 const RETRY_MS = 3000;
+/** Figures change no oftener than the eye follows; lists, which are laid out anew, than one reads. */
+const FIGURES_MS = 100;
+const LISTS_MS = 500;
 
 class Page {
   #source: EventSource | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #last: Report | undefined;
-  #isDrawing = false;
   #charts: Charts | undefined;
-  #panels: { render(report: Report): void }[] = [];
+  #figures: (report: Report) => void = () => {};
+  #lists: (report: Report) => void = () => {};
 
   async start(): Promise<void> {
     setUpTheme(() => this.#charts?.repaint());
@@ -69,7 +71,18 @@ class Page {
       this.#charts = new Charts();
       const entries = new EntryList();
       const operations = new Operations((operation) => entries.choose(operation));
-      this.#panels = [new Overview(), new Failed(), { render: renderJobs }, operations, entries];
+      const overview = new Overview();
+      const failed = new Failed();
+      this.#figures = paced(FIGURES_MS, (latest) => {
+        this.#charts?.add(latest);
+        overview.render(latest);
+        failed.render(latest);
+        entries.render(latest);
+      });
+      this.#lists = paced(LISTS_MS, (latest) => {
+        renderJobs(latest);
+        operations.render(latest);
+      });
     }
     this.#take(report);
     this.#listen();
@@ -109,17 +122,27 @@ class Page {
   }
 
   #take(report: Report): void {
-    this.#last = report;
-    if (this.#isDrawing) return;
-    this.#isDrawing = true;
-    requestAnimationFrame(() => {
-      this.#isDrawing = false;
-      const latest = this.#last;
-      if (!latest) return;
-      this.#charts?.add(latest);
-      for (const panel of this.#panels) panel.render(latest);
-    });
+    this.#figures(report);
+    this.#lists(report);
   }
+}
+
+/** Draws the last report it was given, in the next frame, but not within `ms` of the one before. */
+function paced(ms: number, draw: (report: Report) => void): (report: Report) => void {
+  let latest: Report | undefined;
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  const drawNow = (): void => {
+    const report = latest;
+    latest = undefined;
+    drawnAt = performance.now();
+    if (report) draw(report);
+  };
+  return (report) => {
+    const isPlanned = latest !== undefined;
+    latest = report;
+    if (isPlanned) return;
+    setTimeout(() => requestAnimationFrame(drawNow), Math.max(0, drawnAt + ms - performance.now()));
+  };
 }
 
 void new Page().start();
