@@ -428,8 +428,8 @@ test('it stays smooth with 100,000 entries and 50 reports a second', { skip }, a
       await page.locator('.row').first().waitFor();
       await page.waitForFunction('window.report !== undefined');
       // A busy machine may take the processor away for that long; not three times in a row.
-      let longest = Number.POSITIVE_INFINITY;
-      for (let round = 0; round < 3 && longest > SMOOTH_MS; round++) {
+      let isSmooth = false;
+      for (let round = 0; round < 3 && !isSmooth; round++) {
         const tasks = (await page.evaluate(`new Promise((done) => {
           longTasks.length = 0;
           const list = document.getElementById('entries');
@@ -450,10 +450,11 @@ test('it stays smooth with 100,000 entries and 50 reports a second', { skip }, a
             requestAnimationFrame(() => setTimeout(() => done([...longTasks])));
           }, 20);
         })`)) as number[];
-        longest = Math.max(0, ...tasks);
+        const longest = Math.max(0, ...tasks);
+        isSmooth = longest <= SMOOTH_MS && tasks.length <= UPDATES / 5;
         t.diagnostic(`round ${round + 1}: ${tasks.length} tasks over 50 ms, the longest ${longest} ms`);
       }
-      assert.ok(longest <= SMOOTH_MS, `a task of ${longest} ms in each of three rounds`);
+      assert.ok(isSmooth, 'three rounds with a long task, or with many of some length');
       // It has read on while it was scrolled, and holds only what is seen.
       const [rows, height] = (await page.evaluate(
         '[document.querySelectorAll(".row").length, document.getElementById("entries-space").clientHeight]',
