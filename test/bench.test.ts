@@ -17,6 +17,7 @@ const SECTIONS = [
   'scale',
   'durability',
   'maintenance',
+  'serve',
   'sizes',
 ];
 

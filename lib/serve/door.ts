@@ -14,7 +14,6 @@ import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { messageOf, QueueError } from '../errors.ts';
 import { DoorNote, FormerDoors } from '../spool/doors.ts';
-import type { EntryError } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 import { type Pauses, pausesChanged, readPauses } from '../spool/pause.ts';
 import { type Block, MAX_BLOCK, nameBlock, publishBlock } from '../spool/publish-many.ts';
@@ -23,6 +22,7 @@ import { ensureWorker } from '../worker/start.ts';
 import { DirectWrites } from './direct.ts';
 import type { DirectOutcome } from './direct-process.ts';
 import type { Draft, Item, PushRequest } from './items.ts';
+import { type NamedItem, registerAll, unregisterAll } from './job-items.ts';
 
 export type ItemState = 'applied' | 'duplicate' | 'spooled' | 'failed' | 'refused';
 export const ITEM_STATES: readonly ItemState[] = ['applied', 'duplicate', 'spooled', 'failed', 'refused'];
@@ -153,7 +153,7 @@ export class Door {
       return { isFailover: false, results: drafts.map(() => unwritten(error)) };
     }
     const results: Omit<ItemResult, 'id'>[] = [];
-    const mayTry = window === undefined ? this.#directCount(source, drafts) : 0;
+    const mayTry = window === undefined || !this.#config.useQueue ? this.#directCount(source, drafts) : 0;
     const isWorthTrying = this.#direct.isWorthTrying;
     let isFailover = mayTry > 0 && !isWorthTrying;
     if (mayTry > 0 && isWorthTrying) {
@@ -192,29 +192,45 @@ export class Door {
     results: Omit<ItemResult, 'id'>[],
   ): Promise<void> {
     if (left.length === 0) return;
+    for (const index of left) delete results[index];
     if (!this.#config.useQueue) {
       for (const index of left) results[index] = unwritten(new Error(this.#direct.outage ?? 'it is busy'));
       return;
     }
-    this.#gather(window, left.length);
+    const items = left.flatMap((index): NamedItem[] => {
+      const { job, id } = drafts[index] as Draft;
+      return job === undefined ? [] : [{ job, id, name: block.names[index] as string }];
+    });
+    const refusedJobs = registerAll(this.#spool, items);
+    const accepted = left.filter((index) => {
+      const error = refusedJobs.get(drafts[index]?.job ?? '');
+      if (error) results[index] = { state: 'refused', error: publicError(error) };
+      return error === undefined;
+    });
+    if (accepted.length === 0) return;
+    this.#gather(window, accepted.length);
     let failure: Error | undefined;
-    for (let at = 0; at < left.length; at += SLICE) {
-      const places = left.slice(at, at + SLICE);
-      if (failure) {
-        for (const index of places) results[index] = unwritten(failure);
-        continue;
-      }
+    for (let at = 0; at < accepted.length && !failure; at += SLICE) {
       if (at > 0) await new Promise((done) => setImmediate(done));
+      const places = accepted.slice(at, at + SLICE);
       const names = places.map((index) => block.names[index] as string);
       const texts = places.map((index) => block.texts[index] as string);
       const published = publishBlock(this.#spool, { ...block, names, texts }, this.#config.durable);
       failure = published.error;
-      places.forEach((index, position) => {
+      for (const index of places.slice(0, published.count)) {
         const name = block.names[index] as string;
-        const isIn = position < published.count;
-        results[index] = isIn ? { state: 'spooled', name } : unwritten(failure as Error);
-        if (isIn) this.#noteSpooled(source, drafts[index] as Draft, name);
-      });
+        results[index] = { state: 'spooled', name };
+        this.#noteSpooled(source, drafts[index] as Draft, name);
+      }
+    }
+    if (failure) {
+      const rest = accepted.filter((index) => results[index] === undefined);
+      for (const index of rest) results[index] = unwritten(failure);
+      const names = new Set(rest.map((index) => block.names[index]));
+      unregisterAll(
+        this.#spool,
+        items.filter(({ name }) => names.has(name)),
+      );
     }
     const { projectRoot } = this.#config;
     ensureWorker(this.#spool, () => ({ ...process.env, CLAUDE_PROJECT_DIR: projectRoot }));
@@ -278,6 +294,12 @@ export class Door {
   }
 }
 
+interface ErrorText {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
 interface Taken {
   readonly isFailover: boolean;
   readonly results: readonly Omit<ItemResult, 'id'>[];
@@ -297,16 +319,12 @@ function fateOf(outcome: DirectOutcome, name: string, { id }: Draft): Omit<ItemR
   return { state: 'failed', name, error: publicError(outcome.error) };
 }
 
-function publicError({ code, message, hint }: EntryError): NonNullable<ItemResult['error']> {
+function publicError({ code, message, hint }: ErrorText): NonNullable<ItemResult['error']> {
   return { code, message, ...(hint === undefined ? {} : { hint }) };
 }
 
 /** Neither the database nor the spool has it. */
 function unwritten(error: unknown): Omit<ItemResult, 'id'> {
-  const code = error instanceof QueueError ? error.code : 'DATABASE';
-  const hint = error instanceof QueueError ? error.hint : undefined;
-  return {
-    state: 'failed',
-    error: { code, message: messageOf(error), ...(hint === undefined ? {} : { hint }) },
-  };
+  const known = error instanceof QueueError ? error : { code: 'DATABASE', message: messageOf(error) };
+  return { state: 'failed', error: publicError(known) };
 }

@@ -16,7 +16,7 @@ import {
 } from '../spool/entry.ts';
 import { Refusal } from './refusal.ts';
 
-export type Draft = Omit<Entry, 'seq'>;
+export type Draft = Omit<Entry, 'seq'> & Pick<Entry, 'priority' | 'operation' | 'sql' | 'id' | 'job'>;
 
 /** An item as it was sent: what becomes an entry, or what is wrong with it. */
 export type Item =
@@ -32,6 +32,8 @@ export interface PushRequest {
 /** More than these take seconds to spool. */
 export const MAX_ITEMS = 10_000;
 const DEFAULT_WINDOW_MS = 100;
+/** Of more digits than a double may hold; a string that looks so only costs time. */
+const LONG_NUMBER = /\d{16}/;
 
 const FIELDS: ReadonlySet<string> = new Set([
   'sql',
@@ -62,7 +64,7 @@ export function readPush(body: Buffer, config: Config): PushRequest {
   if (items.length > MAX_ITEMS) {
     throw new Refusal(413, 'TOO_MANY_ITEMS', `there are ${items.length} items`, `Send ${MAX_ITEMS} at most.`);
   }
-  const exact = hasOddNumbers(text) ? (parseExactly(text).items as unknown[]) : items;
+  const exact = LONG_NUMBER.test(text) ? (parseExactly(text).items as unknown[]) : items;
   return {
     items: items.map((item, index) => itemOf(item, exact[index], config)),
     window: windowOf(request, config),
@@ -103,7 +105,7 @@ function itemOf(value: unknown, exact: unknown, config: Config): Item {
     ...(item.id === undefined ? {} : { id: item.id }),
     ...(config.databaseIsExplicit && !isUrl(config.database) ? { db: config.database } : {}),
     ...(item.job === undefined ? {} : { job: item.job }),
-  } as Draft;
+  } as unknown as Draft;
   try {
     checkEntry(draft as Entry);
     checkWellFormed(draft, 'the entry');
@@ -126,11 +128,6 @@ export function parseObject(text: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw bad('the body is not a JSON object');
-}
-
-/** Whether a number may be written otherwise than JavaScript would; strings that look so only cost time. */
-function hasOddNumbers(text: string): boolean {
-  return /\d{16}|\d\.\d*0(?!\d)|\d[eE]|-0/.test(text);
 }
 
 function parseExactly(text: string): Record<string, unknown> {

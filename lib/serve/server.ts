@@ -5,6 +5,7 @@
  * the end no new connection is taken, streams are closed, requests are finished, and only then what they write with.
  */
 import { once } from 'node:events';
+import { opendirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
@@ -87,7 +88,8 @@ export async function serve(config: Config, spool: Spool, options: ServeOptions)
   const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
   log('info', `queue-serve ${process.pid} listens on ${url}`);
   // What a door that was killed has left is not to wait for the next push.
-  ensureWorker(spool, () => ({ ...process.env, CLAUDE_PROJECT_DIR: config.projectRoot }));
+  if (hasEntries(spool))
+    ensureWorker(spool, () => ({ ...process.env, CLAUDE_PROJECT_DIR: config.projectRoot }));
 
   let isStopping = false;
   let leave: () => void = () => {};
@@ -122,6 +124,15 @@ export async function serve(config: Config, spool: Spool, options: ServeOptions)
     Math.max(50, Math.min(1000, options.idleExit * 250)),
   );
   return { url, loginUrl: `${url}/login?code=${gate.newCode()}`, ended, stop };
+}
+
+function hasEntries(spool: Spool): boolean {
+  const directory = opendirSync(spool.pending);
+  try {
+    return directory.readSync() !== null;
+  } finally {
+    directory.closeSync();
+  }
 }
 
 async function listen(server: Server, { host, port }: ServeOptions): Promise<void> {

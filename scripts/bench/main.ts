@@ -20,6 +20,7 @@ const TITLES: Record<SectionName, string> = {
   scale: 'With many entries pending',
   durability: 'What durability costs',
   maintenance: 'Backups and replay',
+  serve: 'Over HTTP',
   sizes: 'Sizes',
 };
 
@@ -35,6 +36,7 @@ const LOADERS: Record<SectionName, () => Promise<Section>> = {
   scale: async () => (await import('./sections/scale.ts')).scaleSection,
   durability: async () => (await import('./sections/durability.ts')).durabilitySection,
   maintenance: async () => (await import('./sections/maintenance.ts')).maintenanceSection,
+  serve: async () => (await import('./sections/serve.ts')).serveSection,
   sizes: async () => (await import('./sections/sizes.ts')).sizesSection,
 };
 

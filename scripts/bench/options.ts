@@ -10,6 +10,7 @@ export const SECTIONS = [
   'scale',
   'durability',
   'maintenance',
+  'serve',
   'sizes',
 ] as const;
 export type SectionName = (typeof SECTIONS)[number];

@@ -40,6 +40,8 @@ export interface Project {
   names(directory: 'pending' | 'processing' | 'completed' | 'failed' | 'values' | '.tmp'): string[];
   /** Every journal line, parsed, oldest first. */
   journal(): Record<string, unknown>[];
+  /** Called at the test's end, before the worker is stopped: what ends the other processes of the test. */
+  readonly atEnd: (() => Promise<unknown>)[];
 }
 
 export interface RunOptions {
@@ -98,6 +100,7 @@ function projectAt(dir: string, env: Record<string, string>): Project {
         .flatMap((name) => readFileSync(join(self.spool, 'completed', name), 'utf8').split('\n'))
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as Record<string, unknown>),
+    atEnd: [],
   };
   return self;
 }
@@ -160,6 +163,7 @@ function execute(
 
 async function cleanUp(self: Project): Promise<void> {
   try {
+    for (const end of self.atEnd) await end();
     if (existsSync(self.spool))
       spawnSync(join(DIST, 'queue-worker'), ['stop'], { env: self.env, cwd: self.dir });
     await waitFor('every process of the test to end', () => processesNaming(self.dir).length === 0, 20);

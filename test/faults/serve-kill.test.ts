@@ -1,0 +1,170 @@
+/**
+ * The failover story over HTTP: pushes while the database is there, while it is locked or gone, and when it is back;
+ * worker and queue-serve killed meanwhile. What was pushed with an id is there once, what was answered is there, and
+ * each source's items are in the order in which it sent them.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compare, FULL, faultRun, type Random } from '../support/faults.ts';
+import { type Project, project, waitFor, workerPid } from '../support/project.ts';
+import { drained, lockDatabase, logged, withLog } from '../support/queue.ts';
+import { logItems, push, type Server, serve } from '../support/serve.ts';
+
+/** A client that goes on until all its items are in: after a failure the same items are pushed again, with their ids. */
+class Client {
+  readonly sent: string[] = [];
+  readonly #name: string;
+  readonly #random: Random;
+  #isDone = false;
+  failures = 0;
+
+  constructor(name: string, random: Random) {
+    this.#name = name;
+    this.#random = random;
+  }
+
+  end(): void {
+    this.#isDone = true;
+  }
+
+  /** @param server the server of the moment. */
+  async run(server: () => Server, most: number): Promise<void> {
+    while (!this.#isDone && this.sent.length < most) {
+      const count = 1 + this.#random.below(20);
+      const texts = Array.from({ length: count }, (_, index) => `${this.#name} ${this.sent.length + index}`);
+      const items = texts.map((text) => ({ ...logItems([text])[0], id: text }));
+      const window = this.#random.below(3) === 0 ? { bufferMs: this.#random.below(50), bufferMax: 100 } : {};
+      await this.#pushAll(server, items, window);
+      this.sent.push(...texts);
+    }
+  }
+
+  async #pushAll(server: () => Server, items: readonly unknown[], window: object): Promise<void> {
+    for (;;) {
+      try {
+        const reply = await push(server(), items, { ...window }, { 'x-source': this.#name });
+        assert.equal(reply.status, 200, reply.text);
+        assert.equal(reply.body.pushed, items.length);
+        return;
+      } catch (error) {
+        if (error instanceof assert.AssertionError) throw error;
+        this.failures += 1;
+        await new Promise((done) => setTimeout(done, 20));
+      }
+    }
+  }
+}
+
+function killWorker(self: Project): boolean {
+  const pid = workerPid(self);
+  try {
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    return pid !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Rows in the order of a client's pushes. Of one that was sent again, the first time counts. */
+function assertInOrder(self: Project, clients: readonly Client[]): void {
+  const rows = logged(self) as string[];
+  const sent = clients.flatMap((client) => client.sent);
+  assert.deepEqual(compare(sent, rows), { lost: [], duplicated: [] });
+  for (const client of clients) {
+    const prefix = (client.sent[0] as string).split(' ')[0] as string;
+    assert.deepEqual(
+      rows.filter((text) => text.startsWith(`${prefix} `)),
+      client.sent,
+      prefix,
+    );
+  }
+}
+
+test('the database goes and comes back; worker and queue-serve are killed', async (t) => {
+  await faultRun(t, async ({ random, count }) => {
+    const self = project(t, { QUEUE_BATCH_SIZE: '50' });
+    withLog(self);
+    let server = await serve(self);
+    const clients = ['a', 'b', 'c'].map((name) => new Client(name, random));
+    const running = clients.map((client) => client.run(() => server, Number.POSITIVE_INFINITY));
+    const failed = Promise.race(running.map((run) => run.then(() => new Promise<never>(() => {}))));
+    const rounds = FULL ? 60 : 8;
+    const grow = async (): Promise<void> => {
+      const before = clients.reduce((sum, { sent }) => sum + sent.length, 0);
+      const goal = before + 20 + random.below(300);
+      await Promise.race([
+        failed,
+        waitFor('more pushes', () => clients.reduce((sum, { sent }) => sum + sent.length, 0) >= goal),
+      ]);
+    };
+    for (let round = 0; round < rounds; round++) {
+      await grow();
+      const repair = random.below(3) > 0 ? lockDatabase(self) : undefined;
+      if (repair) count({ faults: 1 });
+      await grow();
+      if (random.below(2) === 0 && killWorker(self)) count({ kills: 1 });
+      if (random.below(2) === 0) {
+        server.child.kill('SIGKILL');
+        await server.ended;
+        server = await serve(self);
+        count({ kills: 1 });
+      }
+      await grow();
+      repair?.();
+    }
+    for (const client of clients) client.end();
+    await Promise.all(running);
+    // A worker that was killed is started by the next that comes.
+    await push(server, logItems(['last 0']));
+    await drained(self, 120);
+    await waitFor('the last rows', () => (logged(self) as string[]).includes('last 0'));
+    clients.push(Object.assign(new Client('last', random), { sent: ['last 0'] }));
+    count({ entries: clients.reduce((sum, { sent }) => sum + sent.length, 0) });
+    assertInOrder(self, clients);
+    assert.deepEqual([self.names('failed'), self.names('processing')], [[], []]);
+  });
+});
+
+test('10,000 items pushed in an outage are there once and in order when the database is back', async (t) => {
+  await faultRun(t, async ({ count }) => {
+    const self = project(t);
+    withLog(self);
+    const server = await serve(self);
+    const texts = (name: string, from: number, length: number) =>
+      Array.from({ length }, (_, index) => `${name} ${from + index}`);
+    const sources = ['a', 'b'];
+    const sent = new Map<string, string[]>(sources.map((name) => [name, []]));
+    const pushMany = async (length: number): Promise<Set<string>> => {
+      const states = new Set<string>();
+      for (let done = 0; done < length; done += 200) {
+        await Promise.all(
+          sources.map(async (name) => {
+            const own = texts(name, sent.get(name)?.length ?? 0, 100);
+            sent.get(name)?.push(...own);
+            const reply = await push(server, logItems(own), {}, { 'x-source': name });
+            assert.equal(reply.body.pushed, 100, reply.text);
+            for (const { state } of reply.body.results) states.add(state);
+          }),
+        );
+      }
+      return states;
+    };
+    assert.deepEqual(await pushMany(400), new Set(['applied']));
+    await waitFor('the connection to be closed', () => !self.names('pending').length);
+    const unlock = lockDatabase(self);
+    t.after(unlock);
+    assert.deepEqual(await pushMany(10_000), new Set(['spooled']));
+    unlock();
+    await pushMany(400);
+    await drained(self);
+    const rows = logged(self) as string[];
+    count({ entries: rows.length, faults: 1 });
+    assert.equal(rows.length, 10_800);
+    for (const [name, own] of sent) {
+      assert.deepEqual(
+        rows.filter((text) => text.startsWith(`${name} `)),
+        own,
+      );
+    }
+  });
+});
