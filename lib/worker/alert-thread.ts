@@ -23,8 +23,8 @@ const MAX_LOOK_MS = 1000;
 const MIN_LOOK_MS = 50;
 /** For the messages that are on their way when the worker leaves. */
 const PATIENCE_MS = 1800;
-/** And for the thread to end by itself. */
-const LAST_PATIENCE_MS = 2500;
+/** And for a thread that does not even look: it may hang on a file system. */
+const LAST_PATIENCE_MS = 10_000;
 
 interface ThreadData {
   readonly role: 'alerts';

@@ -11,8 +11,8 @@ const SIGNS: Readonly<Record<string, string>> = {
   failed: '✕',
   cancelled: '–',
 };
-/** More rows than these nobody reads. */
-const MAX_OPERATIONS = 200;
+/** More rows than these nobody reads; the filter finds the others. */
+const MAX_OPERATIONS = 100;
 
 export function renderJobs({ jobs: { jobs } }: Report): void {
   show(byId('jobs-empty'), jobs.length === 0);
@@ -83,11 +83,13 @@ export class Operations {
     this.#last = report;
     const all = report.operations ?? [];
     const wanted = byId<HTMLInputElement>('operations-filter').value.toLowerCase();
-    const found = all
-      .filter(({ operation }) => operation.toLowerCase().includes(wanted))
-      .slice(0, MAX_OPERATIONS);
+    const matching = all.filter(({ operation }) => operation.toLowerCase().includes(wanted));
+    const found = matching.slice(0, MAX_OPERATIONS);
     show(byId('operations'), found.length > 0);
     show(byId('operations-empty'), found.length === 0);
+    const more = matching.length - found.length;
+    show(byId('operations-more'), more > 0);
+    put(byId('operations-more'), `and ${count(more)} more, which the filter finds`);
     put(
       byId('operations-empty'),
       all.length === 0 ? 'Nothing has been applied yet.' : 'No operation has this in its name.',
@@ -102,7 +104,7 @@ export class Operations {
     );
     putItems(
       byId('operation-names'),
-      all.slice(0, MAX_OPERATIONS),
+      all,
       ({ operation }) => operation,
       ({ operation }) => el('option', { value: operation }),
       () => {},
