@@ -372,7 +372,9 @@ test('it says when the server is gone, and goes on when it is back', { skip }, a
     await server.stop();
     await textIs(page, '#link', 'reconnecting …');
     await page.getByRole('button', { name: 'Pause queue' }).click();
-    await page.locator('.note.error', { hasText: 'can not be reached' }).waitFor();
+    await page
+      .locator('.note.error', { hasText: /^✕The queue could not be paused: .*can not be reached/ })
+      .waitFor();
     const again = await serve(self, Number(new URL(server.url).port));
     try {
       await live(page);

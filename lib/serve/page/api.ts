@@ -10,6 +10,11 @@ export class Refused extends Error {
   }
 }
 
+/** The server did not answer at all. */
+export function isGone(error: unknown): boolean {
+  return error instanceof Refused && error.status === 0;
+}
+
 /** Called when the session is over. */
 let onLocked: () => void = () => {};
 

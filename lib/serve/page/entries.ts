@@ -2,7 +2,7 @@
  * The entries of one state, searched. However many there are, the document holds the rows that are seen and a few more;
  * the next page is read when the end comes near.
  */
-import { api } from './api.ts';
+import { api, isGone } from './api.ts';
 import { byId, el, note, put, putFacts, show } from './dom.ts';
 import { clock, count, line } from './format.ts';
 import type { Entry, Report } from './types.ts';
@@ -80,7 +80,7 @@ export class EntryList {
     if (this.#list.scrollTop > 0 || byId<HTMLDialogElement>('details').open) return;
     const due = Math.max(0, this.#readAt + FOLLOW_MS - performance.now());
     this.#timer = setTimeout(() => {
-      if (this.#list.scrollTop === 0) void this.#read(true);
+      if (this.#list.scrollTop === 0) void this.#read(true, false);
     }, due);
   }
 
@@ -98,7 +98,7 @@ export class EntryList {
   }
 
   /** Reads the first page, or the one behind what is there. */
-  async #read(isFirst: boolean): Promise<void> {
+  async #read(isFirst: boolean, isAskedFor = true): Promise<void> {
     if (!isFirst && (this.#isReading || this.#next === null)) return;
     const number = ++this.#number;
     this.#isReading = true;
@@ -114,7 +114,9 @@ export class EntryList {
       this.#title();
       this.#draw();
     } catch (error) {
-      if (number === this.#number) note(`The entries could not be read: ${(error as Error).message}`, true);
+      // That the server is gone is said at the top.
+      if (number === this.#number && (isAskedFor || !isGone(error)))
+        note(`The entries could not be read: ${(error as Error).message}`, true);
     } finally {
       if (number === this.#number) this.#isReading = false;
     }

@@ -1,5 +1,5 @@
 /** Failed entries: each with its error and its SQL, to be retried or discarded. */
-import { api } from './api.ts';
+import { api, isGone } from './api.ts';
 import { announce, button, byId, confirmed, el, note, put, putItems, show } from './dom.ts';
 import { clock, count, line } from './format.ts';
 import type { Entry, Report } from './types.ts';
@@ -68,7 +68,7 @@ export class Failed {
       this.#next = next;
       this.#show();
     } catch (error) {
-      note(`The failed entries could not be read: ${(error as Error).message}`, true);
+      if (!isGone(error)) note(`The failed entries could not be read: ${(error as Error).message}`, true);
     } finally {
       this.#isLooking = false;
     }
