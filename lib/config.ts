@@ -49,6 +49,22 @@ export interface Config {
   readonly thresholds: string;
 }
 
+/** When and where to tell someone of trouble; see alerts/. */
+export interface AlertSettings {
+  /** A Slack-compatible webhook (QUEUE_ALERT_URL); a secret. '' for none. */
+  readonly url: string;
+  /** A command for `sh -c` (QUEUE_ALERT_CMD); '' for none. */
+  readonly command: string;
+  /** Seconds that a database may be unusable; 0 = never told. */
+  readonly outage: number;
+  /** Seconds that an entry may wait; 0 = never told. */
+  readonly age: number;
+  /** Bytes that are to be free where spool and database are; 0 = never told. */
+  readonly disk: number;
+  /** Seconds between the messages of two incidents of one kind. */
+  readonly interval: number;
+}
+
 type Env = Readonly<Record<string, string | undefined>>;
 type OnBadValue = (error: QueueError) => void;
 
@@ -72,6 +88,14 @@ export const NUMBERS = {
   QUEUE_JOB_RETENTION: { fallback: 3600, min: 0, max: 31_536_000, integer: false },
 } as const satisfies Record<string, NumberRule>;
 
+/** The same of alerts; apart, because no producer needs them. */
+export const ALERT_NUMBERS = {
+  QUEUE_ALERT_OUTAGE: { fallback: 60, min: 0, max: 31_536_000, integer: false },
+  QUEUE_ALERT_AGE: { fallback: 300, min: 0, max: 31_536_000, integer: false },
+  QUEUE_ALERT_DISK: { fallback: 1000, min: 0, max: 1_000_000_000, integer: true },
+  QUEUE_ALERT_INTERVAL: { fallback: 300, min: 0, max: 31_536_000, integer: false },
+} as const satisfies Record<string, NumberRule>;
+
 /** Every yes/no variable with its default. */
 export const BOOLEANS = {
   USE_QUEUE: true,
@@ -92,12 +116,8 @@ const NO = new Set(['false', '0', 'no', 'off']);
  * @throws QueueError CONFIG.
  */
 export function loadConfig(env: Env = process.env, onBadValue?: OnBadValue): Config {
-  const reject = (message: string): void => {
-    const error = new QueueError('CONFIG', message, { hint: 'Correct the variable or unset it.' });
-    if (!onBadValue) throw error;
-    onBadValue(error);
-  };
-  const number = (name: keyof typeof NUMBERS): number => readNumber(env, name, reject);
+  const reject = rejecting(onBadValue);
+  const number = (name: keyof typeof NUMBERS): number => readNumber(env, name, NUMBERS[name], reject);
   const boolean = (name: keyof typeof BOOLEANS): boolean => readBoolean(env, name, reject);
 
   const projectRoot = findProjectRoot(env);
@@ -122,6 +142,28 @@ export function loadConfig(env: Env = process.env, onBadValue?: OnBadValue): Con
     allowAttach: boolean('QUEUE_ALLOW_ATTACH'),
     jobRetention: number('QUEUE_JOB_RETENTION'),
     thresholds: env.QUEUE_THRESHOLDS ?? '',
+  };
+}
+
+/**
+ * Reads and checks what concerns alerts, in the manner of `loadConfig`.
+ * @throws QueueError CONFIG. What it says of the URL does not show the URL.
+ */
+export function loadAlertSettings(env: Env = process.env, onBadValue?: OnBadValue): AlertSettings {
+  const reject = rejecting(onBadValue);
+  const number = (name: keyof typeof ALERT_NUMBERS): number =>
+    readNumber(env, name, ALERT_NUMBERS[name], reject);
+  const url = env.QUEUE_ALERT_URL ?? '';
+  const isWebhook = url === '' || (/^https?:/i.test(url) && URL.canParse(url));
+  if (!isWebhook)
+    reject('QUEUE_ALERT_URL is not the URL of a webhook: it must begin with https:// or http://');
+  return {
+    url: isWebhook ? url : '',
+    command: env.QUEUE_ALERT_CMD ?? '',
+    outage: number('QUEUE_ALERT_OUTAGE'),
+    age: number('QUEUE_ALERT_AGE'),
+    disk: number('QUEUE_ALERT_DISK') * 1024 ** 2,
+    interval: number('QUEUE_ALERT_INTERVAL'),
   };
 }
 
@@ -180,8 +222,15 @@ function workingDirectory(env: Env): string {
   return a && b && a.ino === b.ino && a.dev === b.dev ? resolve(logical) : physical;
 }
 
-function readNumber(env: Env, name: keyof typeof NUMBERS, reject: (message: string) => void): number {
-  const rule: NumberRule = NUMBERS[name];
+function rejecting(onBadValue: OnBadValue | undefined): (message: string) => void {
+  return (message) => {
+    const error = new QueueError('CONFIG', message, { hint: 'Correct the variable or unset it.' });
+    if (!onBadValue) throw error;
+    onBadValue(error);
+  };
+}
+
+function readNumber(env: Env, name: string, rule: NumberRule, reject: (message: string) => void): number {
   const text = env[name];
   if (text === undefined || text === '') return rule.fallback;
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;

@@ -13,6 +13,17 @@ export function isRunning(pid: number): boolean {
   }
 }
 
+/** The same, but not of a zombie, where the system tells. */
+export function isAlive(pid: number): boolean {
+  if (!isRunning(pid)) return false;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat[stat.lastIndexOf(')') + 2] !== 'Z';
+  } catch {
+    return true;
+  }
+}
+
 /** The paths a process has open (Linux, one's own processes); undefined where the system does not tell. */
 export function openFiles(pid: number): Set<string> | undefined {
   try {

@@ -108,18 +108,15 @@ function build(dist: string): void {
   writePage(join(dist, 'page'));
 }
 
-/** The page of queue-serve: what is TypeScript there and no part of another file becomes a script, the rest is copied. */
+/** The page of queue-serve: one script and one style sheet, with the libraries' in them. */
 function writePage(directory: string): void {
   mkdirSync(directory);
-  for (const file of readdirSync(PAGE, { withFileTypes: true })) {
-    const path = join(PAGE, file.name);
-    if (!file.isFile() || file.name.endsWith('.md')) continue;
-    if (!file.name.endsWith('.ts')) cpSync(path, join(directory, file.name));
-    else if (file.name === 'page.ts') {
-      const script = bundle(path, { ...COMMON, platform: 'browser', format: 'esm', target: 'es2022' });
-      writeFileSync(join(directory, 'page.js'), script);
-    }
-  }
+  cpSync(join(PAGE, 'index.html'), join(directory, 'index.html'));
+  const options: BuildOptions = { ...COMMON, platform: 'browser', format: 'esm', target: 'es2022' };
+  writeFileSync(join(directory, 'page.js'), bundle(join(PAGE, 'page.ts'), options));
+  // As it is written: what it asks of browsers (light-dark()) has no older form that esbuild could make of it.
+  const style: BuildOptions = { ...COMMON, platform: 'browser', target: 'esnext' };
+  writeFileSync(join(directory, 'page.css'), bundle(join(PAGE, 'page.css'), style));
 }
 
 function writeExecutable(path: string, name: string): void {

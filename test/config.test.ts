@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
-import { BOOLEANS, loadConfig, NUMBERS } from '../lib/config.ts';
+import { ALERT_NUMBERS, BOOLEANS, loadAlertSettings, loadConfig, NUMBERS } from '../lib/config.ts';
 import { QueueError } from '../lib/errors.ts';
 import { openQueue } from '../lib/producer/enqueue.ts';
 import { type Project, project, QUEUE_LIB, waitFor, workerPid } from './support/project.ts';
@@ -69,6 +69,28 @@ test('the limits of each number are allowed, and yes and no in their usual spell
   ] as const) {
     for (const value of values)
       assert.equal(loadConfig({ ...root, USE_QUEUE: value }).useQueue, expected, value);
+  }
+});
+
+test('alerts: bad values are refused or the default taken, and the URL is never shown', () => {
+  const fallback = loadAlertSettings({});
+  assert.deepEqual(fallback, {
+    url: '',
+    command: '',
+    outage: 60,
+    age: 300,
+    disk: 1000 * 1024 ** 2,
+    interval: 300,
+  });
+  const bad = { ...Object.fromEntries(Object.keys(ALERT_NUMBERS).map((name) => [name, 'x'])) };
+  for (const [name, value] of Object.entries({ ...bad, QUEUE_ALERT_URL: 'ftp://secret' })) {
+    const reported: string[] = [];
+    const settings = loadAlertSettings({ [name]: value }, (error) => reported.push(error.message));
+    assert.deepEqual(settings, fallback);
+    assert.equal(reported.length, 1);
+    assert.match(reported[0] ?? '', new RegExp(`^${name} is `));
+    assert.ok(!reported[0]?.includes('secret'));
+    assert.throws(() => loadAlertSettings({ [name]: value }), QueueError);
   }
 });
 

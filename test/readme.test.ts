@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { BOOLEANS, NUMBERS } from '../lib/config.ts';
+import { ALERT_NUMBERS, BOOLEANS, NUMBERS } from '../lib/config.ts';
 import { project, ROOT, waitFor } from './support/project.ts';
 import { drained } from './support/queue.ts';
 
@@ -66,7 +66,7 @@ test('the table of variables gives every variable with its default', () => {
   const defaults = new Map(
     [...readme.matchAll(/^\| `([A-Z_]+)` \| `([^`]*)` \|/gm)].map((m) => [m[1], m[2]]),
   );
-  for (const [name, rule] of Object.entries(NUMBERS))
+  for (const [name, rule] of Object.entries({ ...NUMBERS, ...ALERT_NUMBERS }))
     assert.equal(defaults.get(name), String(rule.fallback), name);
   for (const [name, value] of Object.entries(BOOLEANS)) assert.equal(defaults.get(name), String(value), name);
 });

@@ -39,6 +39,21 @@ export interface Config {
     /** QUEUE_THRESHOLDS as it is: queue-maint health reads and checks it (maintenance/health/thresholds.ts). */
     readonly thresholds: string;
 }
+/** When and where to tell someone of trouble; see alerts/. */
+export interface AlertSettings {
+    /** A Slack-compatible webhook (QUEUE_ALERT_URL); a secret. '' for none. */
+    readonly url: string;
+    /** A command for `sh -c` (QUEUE_ALERT_CMD); '' for none. */
+    readonly command: string;
+    /** Seconds that a database may be unusable; 0 = never told. */
+    readonly outage: number;
+    /** Seconds that an entry may wait; 0 = never told. */
+    readonly age: number;
+    /** Bytes that are to be free where spool and database are; 0 = never told. */
+    readonly disk: number;
+    /** Seconds between the messages of two incidents of one kind. */
+    readonly interval: number;
+}
 type Env = Readonly<Record<string, string | undefined>>;
 type OnBadValue = (error: QueueError) => void;
 /** Every numeric variable with its default and range; the README's table is checked against this by a test. */
@@ -98,6 +113,33 @@ export declare const NUMBERS: {
         readonly integer: false;
     };
 };
+/** The same of alerts; apart, because no producer needs them. */
+export declare const ALERT_NUMBERS: {
+    readonly QUEUE_ALERT_OUTAGE: {
+        readonly fallback: 60;
+        readonly min: 0;
+        readonly max: 31536000;
+        readonly integer: false;
+    };
+    readonly QUEUE_ALERT_AGE: {
+        readonly fallback: 300;
+        readonly min: 0;
+        readonly max: 31536000;
+        readonly integer: false;
+    };
+    readonly QUEUE_ALERT_DISK: {
+        readonly fallback: 1000;
+        readonly min: 0;
+        readonly max: 1000000000;
+        readonly integer: true;
+    };
+    readonly QUEUE_ALERT_INTERVAL: {
+        readonly fallback: 300;
+        readonly min: 0;
+        readonly max: 31536000;
+        readonly integer: false;
+    };
+};
 /** Every yes/no variable with its default. */
 export declare const BOOLEANS: {
     readonly USE_QUEUE: true;
@@ -114,6 +156,11 @@ export declare const BOOLEANS: {
  * @throws QueueError CONFIG.
  */
 export declare function loadConfig(env?: Env, onBadValue?: OnBadValue): Config;
+/**
+ * Reads and checks what concerns alerts, in the manner of `loadConfig`.
+ * @throws QueueError CONFIG. What it says of the URL does not show the URL.
+ */
+export declare function loadAlertSettings(env?: Env, onBadValue?: OnBadValue): AlertSettings;
 /** A target as it is named in entries and by sinks: URLs untouched, paths absolute from `root`. */
 export declare function databasePath(name: string, root: string): string;
 /** True for targets such as `postgres://...`, which may hold a password and so never enter an entry file. */

@@ -1,5 +1,7 @@
 /** True of someone else's, too, and of a zombie; the pid may have been given to another process since. */
 export declare function isRunning(pid: number): boolean;
+/** The same, but not of a zombie, where the system tells. */
+export declare function isAlive(pid: number): boolean;
 /** The paths a process has open (Linux, one's own processes); undefined where the system does not tell. */
 export declare function openFiles(pid: number): Set<string> | undefined;
 /** All processes, where the system tells (Linux). */

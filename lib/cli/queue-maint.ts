@@ -1,6 +1,7 @@
 /** queue-maint: looks after the database. Each command has a file of its own in maint/. */
 import { isSqlThread, runSqlThread } from '../maintenance/database/sql-thread.ts';
 import { doDutiesOnSignals } from '../maintenance/interrupt.ts';
+import { alert } from './maint/alert.ts';
 import { analyze } from './maint/analyze.ts';
 import { backup } from './maint/backup.ts';
 import { checkpoint } from './maint/checkpoint.ts';
@@ -34,6 +35,7 @@ const verbs: readonly Verb[] = [
   integrity,
   stats,
   health,
+  alert,
   hourly,
   daily,
   weekly,

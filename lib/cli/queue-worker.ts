@@ -1,9 +1,10 @@
 /** queue-worker: runs, starts, stops and follows the worker. */
 import { existsSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { type Config, loadConfig } from '../config.ts';
+import { type AlertSettings, type Config, loadAlertSettings, loadConfig } from '../config.ts';
 import { EXIT, messageOf, QueueError } from '../errors.ts';
 import { ensureSpool, type Spool, spoolAt } from '../spool/layout.ts';
+import { isAlertThread, runAlertThread } from '../worker/alert-thread.ts';
 import { runWorker, startWorker, superviseWorker, waitForDrain } from '../worker/control.ts';
 import { isFilesThread, runFilesThread } from '../worker/files-thread.ts';
 import { followLog, openLog, printLog } from '../worker/log.ts';
@@ -43,6 +44,7 @@ const HEAP_GROWING_PERCENT = 50;
 
 interface Here {
   readonly config: Config;
+  readonly alerts: AlertSettings;
   readonly spool: Spool;
   readonly once: boolean;
   readonly foreground: boolean;
@@ -64,6 +66,7 @@ const commands: Record<string, (here: Here) => Promise<number> | number> = {
 
 if (isWatchdogThread()) runWatchdog();
 else if (isFilesThread()) runFilesThread();
+else if (isAlertThread()) runAlertThread();
 else void runCommand({ name: 'queue-worker', help, run: dispatch });
 
 function dispatch(args: string[]): Promise<number> | number {
@@ -75,8 +78,8 @@ function dispatch(args: string[]): Promise<number> | number {
   const [name, ...surplus] = positionals;
   refuseArguments(surplus);
   if (values.once && values.foreground) throw usage('--once and --foreground exclude each other');
-  const config = name === 'run' ? configOfHook() : loadConfig();
-  const here = { config, spool: spoolAt(config.baseDir), ...values };
+  const settings = name === 'run' ? settingsOfHook() : { config: loadConfig(), alerts: loadAlertSettings() };
+  const here = { ...settings, spool: spoolAt(settings.config.baseDir), ...values };
   if (name === undefined && (values.once || values.foreground)) return drainOrWork(here);
   const command = Object.hasOwn(commands, name ?? 'start') ? commands[name ?? 'start'] : undefined;
   if (!command) throw usage(`there is no command '${name}'`);
@@ -87,30 +90,35 @@ function dispatch(args: string[]): Promise<number> | number {
  * Whoever starts a worker for a hook can't be told of a bad variable: a worker that refused it would leave the
  * entries where they are without a word. As on the hook's own path, the default is taken and the log told.
  */
-function configOfHook(): Config {
+function settingsOfHook(): Pick<Here, 'config' | 'alerts'> {
   const complaints: string[] = [];
-  const config = loadConfig(process.env, (error) => complaints.push(error.message));
+  const complain = (error: QueueError): unknown => complaints.push(error.message);
+  const config = loadConfig(process.env, complain);
+  const alerts = loadAlertSettings(process.env, complain);
   const log = openLog(spoolAt(config.baseDir));
   for (const complaint of complaints) log('warn', `${complaint}; the default is taken`);
-  return config;
+  return { config, alerts };
 }
 
 /** This process is the worker: what hooks, `start` and the supervisor run. */
-async function beWorker({ config, spool, once, foreground, supervised }: Here): Promise<number> {
+async function beWorker(here: Here): Promise<number> {
+  const { config, alerts, spool, once, foreground, supervised } = here;
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   const log = openLog(spool, foreground ? say : undefined);
   ensureSpool(spool);
   // A hook may have started it anywhere: that directory must not be kept busy, and a successor must find the project.
   process.chdir(existsSync(config.projectRoot) ? config.projectRoot : spool.base);
   process.env.CLAUDE_PROJECT_DIR = config.projectRoot;
-  const summary = await runWorker({ spool, config, log, once, supervised }).catch((error: unknown) => {
-    // Whoever started it for a hook does not hear it.
-    log('error', messageOf(error));
-    throw error;
-  });
+  const summary = await runWorker({ spool, config, alerts, log, once, supervised }).catch(
+    (error: unknown) => {
+      // Whoever started it for a hook does not hear it.
+      log('error', messageOf(error));
+      throw error;
+    },
+  );
   if (!once) return EXIT.ok;
   // Another has just taken the lock, and to its user --once promises more than that someone is at it.
-  if (!summary) return supervised ? drainOrWork({ config, spool, once, foreground, supervised }) : EXIT.ok;
+  if (!summary) return supervised ? drainOrWork(here) : EXIT.ok;
   const { applied, duplicates, failed, held } = summary;
   say(`applied ${applied}, duplicates ${duplicates}, failed ${failed}${heldText(held)}`);
   if (summary.paused) throw paused();

@@ -6,9 +6,9 @@ import { setCookie } from 'hono/cookie';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { exactJson } from '../exact-json.ts';
+import { pauseOf, resumeOf } from '../jobs/pause.ts';
 import { checkEntry, checkWellFormed, type Entry } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
-import { pauseQueue, resumeQueue } from '../spool/pause.ts';
 import { openLog } from '../worker/log.ts';
 import { Access } from './access.ts';
 import { claudeEvent } from './claude.ts';
@@ -160,11 +160,11 @@ export function makeApp(options: AppOptions): App {
   );
   guarded.post('/api/v1/queue/pause', async (c) => {
     const operation = operationOf(c, await bodyOf(c));
-    return c.json({ changed: pauseQueue(spool, operation), operation: operation ?? null });
+    return c.json({ changed: pauseOf(spool, operation), operation: operation ?? null });
   });
   guarded.post('/api/v1/queue/resume', async (c) => {
     const operation = operationOf(c, await bodyOf(c));
-    return c.json({ changed: resumeQueue(spool, operation), operation: operation ?? null });
+    return c.json({ changed: resumeOf(spool, operation), operation: operation ?? null });
   });
 
   guarded.get('/metrics', async (c) => {

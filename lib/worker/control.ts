@@ -4,12 +4,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, shownTarget } from '../config.ts';
+import { type AlertSettings, type Config, shownTarget } from '../config.ts';
 import { EXIT, QueueError } from '../errors.ts';
 import { executablePath } from '../package.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
 import { readPauses } from '../spool/pause.ts';
 import { readStats } from '../spool/stats.ts';
+import { Alerts } from './alert-thread.ts';
 import { WorkerLock } from './lock.ts';
 import type { Log } from './log.ts';
 import { livingWorker, type Presence } from './presence.ts';
@@ -25,6 +26,8 @@ export interface RunOptions {
   readonly spool: Spool;
   readonly config: Config;
   readonly log: Log;
+  /** Where and when to tell someone of trouble; nobody by default. */
+  readonly alerts?: AlertSettings;
   readonly once?: boolean;
   readonly supervised?: boolean;
 }
@@ -34,11 +37,29 @@ export interface RunOptions {
  * @returns undefined when another worker is there already.
  */
 export async function runWorker(options: RunOptions): Promise<WorkerSummary | undefined> {
-  ensureSpool(options.spool);
+  const { spool, config, log } = options;
+  ensureSpool(spool);
+  const alerts = options.alerts && new Alerts(spool, options.alerts, config.database, log);
+  let inOrder = false;
+  try {
+    const summary = await runAlone(options, alerts);
+    inOrder = true;
+    return summary;
+  } catch (error) {
+    // Of one that has died before it could work, too.
+    alerts?.start();
+    throw error;
+  } finally {
+    await alerts?.end(inOrder);
+  }
+}
+
+async function runAlone(options: RunOptions, alerts: Alerts | undefined): Promise<WorkerSummary | undefined> {
   const lock = await acquireLock(options.spool);
   if (!lock) return undefined;
   try {
-    const worker = new Worker({ ...options, lock });
+    alerts?.start();
+    const worker = new Worker({ ...options, lock, alerts });
     let isStopping = false;
     const stop = (signal: string): void => {
       // From a terminal it comes twice: to this process and through its supervisor.

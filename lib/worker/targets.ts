@@ -29,6 +29,8 @@ export class Targets {
   readonly #log: Log;
   readonly #sinks = new Map<string, Sink>();
   readonly #outages = new Map<string, Outage>();
+  /** Databases that have taken a batch, and are in no outage. */
+  readonly working = new Set<string>();
   /** What was said before: a sink says it with every transaction. */
   readonly #warned = new Set<string>();
 
@@ -122,8 +124,9 @@ export class Targets {
     outage.attempts += 1;
     outage.probing = false;
     this.#outages.set(target, outage);
-    if (!this.#sinks.get(target)?.reconnects) this.#drop(target);
     const shown = shownTarget(target);
+    this.working.delete(shown);
+    if (!this.#sinks.get(target)?.reconnects) this.#drop(target);
     const known = this.#stats.outages[shown];
     if (known?.message === error.message) return;
     this.#stats.outages[shown] = { message: error.message, since: known?.since ?? new Date().toISOString() };
@@ -133,6 +136,7 @@ export class Targets {
   /** The target has taken a batch. @returns the names that were parked for it. */
   works(target: string): string[] {
     const shown = shownTarget(target);
+    this.working.add(shown);
     if (!this.#stats.databases.includes(shown)) this.#stats.databases.push(shown);
     const outage = this.#outages.get(target);
     if (!outage) return [];

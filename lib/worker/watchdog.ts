@@ -10,6 +10,7 @@
  * watchdog has decided), INDEX (the running entry's line in the manifest) and STOP (leave after this batch).
  */
 import { isMainThread, Worker as Thread, workerData } from 'node:worker_threads';
+import { forgetRun } from '../alerts/runs.ts';
 import { messageOf } from '../errors.ts';
 import { executablePath } from '../package.ts';
 import { checkSpool, type Spool } from '../spool/layout.ts';
@@ -126,6 +127,8 @@ function giveUp({ cells, spool, statementTimeout, supervised }: WatchdogData): v
     if (manifest && name !== undefined) writeManifest(spool, { ...manifest, stopped: name });
     withdraw(spool);
     clearStartNotes(spool);
+    // It is killed for good reason.
+    forgetRun(spool);
     log('warn', `${name} ran longer than ${statementTimeout} ms: it is stopped, and the worker starts again`);
     if (supervised) requestRestart(spool);
     else spawnWorker(spool);

@@ -22,6 +22,7 @@ import { ensureSpool, type Spool } from '../spool/layout.ts';
 import { removeManifest } from '../spool/manifest.ts';
 import { readStats } from '../spool/stats.ts';
 import { Accounts } from './accounts.ts';
+import type { Alerts } from './alert-thread.ts';
 import { Backlog } from './backlog.ts';
 import { backoff } from './backoff.ts';
 import { applyBatch } from './batch.ts';
@@ -56,6 +57,8 @@ export interface WorkerOptions {
   readonly once?: boolean;
   /** A parent process starts the successor after a SIGKILL by the watchdog. */
   readonly supervised?: boolean;
+  /** Is told of outages and failures. */
+  readonly alerts?: Alerts | undefined;
   /** How many names of one priority are held; see order.ts. */
   readonly laneLimit?: number;
 }
@@ -115,6 +118,7 @@ export class Worker {
   /** Works until stopped, idle for QUEUE_IDLE_EXIT, or, with `once`, done. */
   async run(): Promise<WorkerSummary> {
     this.#arrive();
+    this.#tell();
     try {
       await this.#loop();
     } finally {
@@ -128,7 +132,9 @@ export class Worker {
     let busyAt = performance.now();
     while (!this.#stopping && !this.#work.watch?.stopRequested) {
       try {
-        if (this.#step()) {
+        const isBusy = this.#step();
+        this.#tell();
+        if (isBusy) {
           busyAt = performance.now();
           // Lets signals, file events and the other thread's reports in. Twice: after a step that an event woke, the
           // first is still in the same turn of the event loop, which has looked for events already.
@@ -203,6 +209,10 @@ export class Worker {
     await files.end();
     this.#work.files = undefined;
     if (suspicion.undecided.size === 0) removeManifest(spool);
+  }
+
+  #tell(): void {
+    this.#options.alerts?.see(this.#work.stats, this.#work.targets.working);
   }
 
   #recover(): void {
@@ -302,6 +312,7 @@ export class Worker {
       this.#stopping = true;
     }
     this.#notebook.tryToNote();
+    this.#tell();
     await new Promise((done) => setTimeout(done, backoff(this.#faults)));
     this.#faults += 1;
   }

@@ -1,4 +1,4 @@
-import { type Config } from '../config.js';
+import { type AlertSettings, type Config } from '../config.js';
 import { type Spool } from '../spool/layout.js';
 import type { Log } from './log.js';
 import { type Presence } from './presence.js';
@@ -7,6 +7,8 @@ export interface RunOptions {
     readonly spool: Spool;
     readonly config: Config;
     readonly log: Log;
+    /** Where and when to tell someone of trouble; nobody by default. */
+    readonly alerts?: AlertSettings;
     readonly once?: boolean;
     readonly supervised?: boolean;
 }

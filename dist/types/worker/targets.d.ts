@@ -5,6 +5,8 @@ import type { Stats } from '../spool/stats.js';
 import type { Log } from './log.js';
 export declare class Targets {
     #private;
+    /** Databases that have taken a batch, and are in no outage. */
+    readonly working: Set<string>;
     constructor(config: Config, stats: Stats, log: Log);
     /**
      * The sink of a target, opened anew when its file was replaced or removed.

@@ -1,5 +1,6 @@
 import type { Config } from '../config.js';
 import { type Spool } from '../spool/layout.js';
+import type { Alerts } from './alert-thread.js';
 import type { WorkerLock } from './lock.js';
 import type { Log } from './log.js';
 import { type WorkerSummary } from './work.js';
@@ -13,6 +14,8 @@ export interface WorkerOptions {
     readonly once?: boolean;
     /** A parent process starts the successor after a SIGKILL by the watchdog. */
     readonly supervised?: boolean;
+    /** Is told of outages and failures. */
+    readonly alerts?: Alerts | undefined;
     /** How many names of one priority are held; see order.ts. */
     readonly laneLimit?: number;
 }

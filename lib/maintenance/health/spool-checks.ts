@@ -2,11 +2,11 @@
 
 import { listing } from '../../spool/listing.ts';
 import { MANIFEST_FILE } from '../../spool/manifest.ts';
+import { oldestDue } from '../../spool/oldest.ts';
 import { floorOf, MAX_LEAD_US, nowMicros } from '../../spool/sequence.ts';
 import { countOf, formatSeconds } from '../../terminal/text.ts';
 import type { StatusReport } from '../status.ts';
 import { type Answer, bad, type Check, type Context, measured, ok, skipped } from './check.ts';
-import { oldestDue } from './oldest.ts';
 
 export function checkSpoolItself({ status, fault, spool }: Context): Answer {
   if (!status) return bad('critical', fault?.message ?? '', fault?.advice ?? '');

@@ -1,4 +1,4 @@
-import type { Spool } from '../../spool/layout.js';
+import type { Spool } from './layout.js';
 export interface OldestDue {
     readonly name: string;
     /** Since it was written, or since the time it was told to wait for. */

@@ -5,11 +5,11 @@
  * are read, and only as many as it takes to find one that is due, or as reading in a fraction of a second allows.
  */
 import { join } from 'node:path';
-import { parseEntry } from '../../spool/entry.ts';
-import type { Spool } from '../../spool/layout.ts';
-import { forEachName } from '../../spool/listing.ts';
-import { readEntryFile } from '../../spool/read.ts';
-import { microsOf, nowMicros } from '../../spool/sequence.ts';
+import { parseEntry } from './entry.ts';
+import type { Spool } from './layout.ts';
+import { forEachName } from './listing.ts';
+import { readEntryFile } from './read.ts';
+import { microsOf, nowMicros } from './sequence.ts';
 
 /** Entries that are read at most: some tens of milliseconds. */
 const MOST_READ = 1000;

@@ -1,0 +1,278 @@
+/**
+ * What an alert can be about, found by looking at the spool from outside: dead letters, the age of the oldest entry,
+ * room on the disks, workers that have died; and what a worker tells of its databases.
+ *
+ * It takes no lock, and lists pending/ and failed/ no oftener than they can bear: pending/ again when twenty times as
+ * much time has passed as the last look took, failed/ when it has changed.
+ */
+import { lstatSync, statfsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type AlertSettings, isUrl } from '../config.ts';
+import { WHY_SUFFIX } from '../spool/deadletter.ts';
+import type { Spool } from '../spool/layout.ts';
+import { letterNames } from '../spool/letters.ts';
+import { forEachName } from '../spool/listing.ts';
+import { type OldestDue, oldestDue } from '../spool/oldest.ts';
+import { readPauses } from '../spool/pause.ts';
+import { readEntryFile } from '../spool/read.ts';
+import type { Stats } from '../spool/stats.ts';
+import { type Finding, isRecent, type Look } from './incidents.ts';
+import { clean } from './message.ts';
+import { deaths } from './runs.ts';
+import type { AlertState } from './state.ts';
+
+/** What only the worker knows. */
+export interface WorkerFacts {
+  readonly outages: Stats['outages'];
+  /** Databases that have taken a batch of this worker's, and are in no outage. */
+  readonly working: readonly string[];
+  /** Entries that have failed, by this worker's count. */
+  readonly failed: number;
+}
+
+const CRASHES = 3;
+/** Of this many letters the last is looked for. */
+const LETTERS_READ = 500;
+/** A disk that swings around the limit is no news every time. */
+const DISK_MARGIN = 1.1;
+const AGE_LOOK_COST = 20;
+
+export class Eyes {
+  readonly #spool: Spool;
+  readonly #settings: AlertSettings;
+  /** The databases' directories are looked at for room. */
+  readonly #database: string;
+  /** By the worker's count, at the last look; it counts since the spool was made. */
+  #failedCount: number | undefined;
+  #lettersAt = -1;
+  #letters: string[] = [];
+  #oldest: OldestDue | 'delayed' | undefined;
+  #oldestLookAt = Number.NEGATIVE_INFINITY;
+  /** performance.now() when an outage was first heard of: the wall clock may be set. */
+  readonly #outageSince = new Map<string, number>();
+
+  constructor(spool: Spool, settings: AlertSettings, database: string) {
+    this.#spool = spool;
+    this.#settings = settings;
+    this.#database = database;
+  }
+
+  /** Reads what may take its time. To be called before `look`. */
+  open(): void {
+    this.#lookAtAge();
+    const changed = statSync(this.#spool.failed, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (changed !== this.#lettersAt) this.#letters = namesOf(this.#spool.failed);
+    this.#lettersAt = changed;
+  }
+
+  /** @param facts undefined when no worker asks, or has not told anything yet. */
+  look(state: AlertState, facts?: WorkerFacts): Look {
+    const found = [
+      ...this.#failed(state, facts),
+      ...this.#outages(facts),
+      ...this.#age(),
+      ...this.#crashes(state),
+      ...this.#disk(state),
+    ];
+    return { found, isOver: (key, { kind }) => this.#over(key, kind, facts) };
+  }
+
+  #failed(state: AlertState, facts: WorkerFacts | undefined): Finding[] {
+    const count = this.#letters.length;
+    const counted = facts?.failed;
+    const isNew = count > state.letters || (counted ?? 0) > (this.#failedCount ?? counted ?? 0);
+    this.#failedCount = counted ?? this.#failedCount;
+    state.letters = count;
+    if (isNew && count > 0) state.failedAt = Date.now();
+    if (count === 0 || !isRecent(state.failedAt, Date.now(), Math.max(1, this.#settings.interval))) return [];
+    const known = state.incidents.failed;
+    const last = isNew || !known ? this.#lastLetter() : undefined;
+    return [
+      {
+        key: 'failed',
+        kind: 'failed',
+        subject: 'failed',
+        since: new Date(state.failedAt).toISOString(),
+        what: last === undefined && known ? known.what : `${dead(count)}; the last: ${last ?? 'unknown'}`,
+        advice: 'queue-failed list; correct the cause, then queue-failed retry, or discard',
+      },
+    ];
+  }
+
+  #outages(facts: WorkerFacts | undefined): Finding[] {
+    if (!facts || this.#settings.outage === 0) return [];
+    const now = performance.now();
+    for (const target of this.#outageSince.keys()) {
+      if (!Object.hasOwn(facts.outages, target)) this.#outageSince.delete(target);
+    }
+    return Object.entries(facts.outages).flatMap(([target, { message, since }]) => {
+      const began = this.#outageSince.get(target) ?? now;
+      this.#outageSince.set(target, began);
+      if (now - began < this.#settings.outage * 1000) return [];
+      const what = target === 'spool' ? 'the spool can not be used' : `${nameOf(target)} can not be used`;
+      return [
+        {
+          key: `outage:${nameOf(target)}`,
+          kind: 'outage',
+          subject: 'worker',
+          since,
+          what: `${what}: ${message}`,
+          advice:
+            'nothing is lost, entries wait; correct the cause, the worker goes on by itself: queue-status',
+        },
+      ];
+    });
+  }
+
+  #lookAtAge(): void {
+    if (this.#settings.age === 0 || performance.now() < this.#oldestLookAt) return;
+    const start = performance.now();
+    this.#oldest = oldestDue(this.#spool, this.#settings.age);
+    const took = performance.now() - start;
+    this.#oldestLookAt = performance.now() + took * AGE_LOOK_COST;
+  }
+
+  #age(): Finding[] {
+    if (typeof this.#oldest !== 'object') return [];
+    const { name, seconds } = this.#oldest;
+    const { all, operations } = readPauses(this.#spool);
+    const pause = all ? '; the queue is paused' : operations.length > 0 ? '; operations are paused' : '';
+    return [
+      {
+        key: 'age',
+        kind: 'age',
+        subject: 'oldest',
+        since: new Date(Date.now() - seconds * 1000).toISOString(),
+        what: `entries have been waiting for over ${this.#settings.age} s, ${name} the longest${pause}`,
+        advice: all ? 'resume the queue' : 'queue-status says what the worker is doing; queue-worker logs',
+      },
+    ];
+  }
+
+  #crashes(state: AlertState): Finding[] {
+    const died = deaths(this.#spool);
+    if (died.length < (state.incidents.crash ? 1 : CRASHES)) return [];
+    return [
+      {
+        key: 'crash',
+        kind: 'crash',
+        subject: 'crash',
+        since: new Date(died[0] as number).toISOString(),
+        what: `the worker dies again and again: ${died.length} times in ten minutes`,
+        advice:
+          'queue-worker logs; an entry that kills it ends in failed/ by itself; is memory short (dmesg)?',
+      },
+    ];
+  }
+
+  #disk(state: AlertState): Finding[] {
+    if (this.#settings.disk === 0) return [];
+    const limit = this.#settings.disk * (state.incidents.disk ? DISK_MARGIN : 1);
+    const paths = [this.#spool.base, ...(isUrl(this.#database) ? [] : [dirname(this.#database)])];
+    const rooms = paths.flatMap((path) => freeAt(path) ?? []).sort((a, b) => a.free - b.free);
+    const [least] = rooms;
+    if (!least || least.free >= limit) return [];
+    return [
+      {
+        key: 'disk',
+        kind: 'disk',
+        subject: 'disk',
+        since: new Date().toISOString(),
+        what: `the disk is nearly full: ${megabytes(least.free)} free at ${least.path}`,
+        advice:
+          'free some space; queue-cleanup --archive compresses the journal, queue-maint prune old backups',
+      },
+    ];
+  }
+
+  #over(key: string, kind: string, facts: WorkerFacts | undefined): string | undefined {
+    switch (kind) {
+      case 'failed':
+        return this.#letters.length === 0
+          ? 'no failed entries are left'
+          : `no entry has failed for ${this.#settings.interval} s; ${dead(this.#letters.length)}`;
+      case 'age':
+        return 'no entry has been waiting for long';
+      case 'crash':
+        return 'no worker has died for ten minutes';
+      case 'disk':
+        return 'there is room on the disk again';
+      case 'outage':
+        return this.#outageOver(key.slice('outage:'.length), facts);
+      default:
+        return undefined;
+    }
+  }
+
+  /** Only a worker knows: that the database has taken a batch, or that nothing waits for it any more. */
+  #outageOver(target: string, facts: WorkerFacts | undefined): string | undefined {
+    if (!facts || Object.keys(facts.outages).some((other) => nameOf(other) === target)) return undefined;
+    if (target === 'spool') return 'the spool can be used again';
+    if (facts.working.some((other) => nameOf(other) === target)) return `${target} can be used again`;
+    return isEmpty(this.#spool.pending) ? `nothing waits for ${target} any more` : undefined;
+  }
+
+  /** Operation and error of the letter that was written last. */
+  #lastLetter(): string | undefined {
+    const dated = this.#letters.slice(-LETTERS_READ).flatMap((name) => {
+      const at = lstatSync(join(this.#spool.failed, name), { throwIfNoEntry: false })?.mtimeMs;
+      return at === undefined ? [] : [{ name, at }];
+    });
+    const last = dated.sort((a, b) => b.at - a.at)[0]?.name;
+    if (last === undefined) return undefined;
+    const path = join(this.#spool.failed, last);
+    const { operation, error } = { ...fieldsAt(path), ...fieldsAt(path + WHY_SUFFIX) };
+    const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+    const whose = typeof operation === 'string' ? `${last} (${operation})` : last;
+    return clean(`${whose}: ${String(code ?? 'no reason given')}: ${String(message ?? '')}`);
+  }
+}
+
+/** A URL may hold a password. */
+function nameOf(target: string): string {
+  return isUrl(target) && URL.canParse(target) ? new URL(target).host : target;
+}
+
+function dead(count: number): string {
+  return count === 1 ? '1 failed entry is in failed/' : `${count} failed entries are in failed/`;
+}
+
+function namesOf(directory: string): string[] {
+  const names: string[] = [];
+  try {
+    forEachName(directory, (name) => names.push(name));
+  } catch {
+    // A spool in the making, or on its way out.
+  }
+  return letterNames(names).sort();
+}
+
+function isEmpty(directory: string): boolean {
+  let count = 0;
+  forEachName(directory, () => {
+    count += 1;
+  });
+  return count === 0;
+}
+
+function fieldsAt(path: string): Record<string, unknown> {
+  try {
+    const read = readEntryFile(path);
+    return read.kind === 'bytes' ? (JSON.parse(read.bytes.toString()) as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function freeAt(path: string): { path: string; free: number } | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return { path, free: bavail * bsize };
+  } catch {
+    return undefined;
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.floor(bytes / 1024 ** 2)} MB`;
+}
