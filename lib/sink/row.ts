@@ -1,6 +1,6 @@
 /**
- * One structured row: what it may hold, its content hash, and the statement that inserts it. Of any database; the
- * SQLite half is rows.ts.
+ * One structured row: what it may hold, its content hash, and the statement that inserts it. Of any database; how it
+ * is written is in rows.ts for SQLite, and in postgres/rows.ts.
  *
  * Data is a JSON object, a field a column. Text becomes TEXT, a whole number INTEGER with all its digits, another
  * number REAL, true and false 1 and 0, null NULL, objects and arrays their JSON as TEXT.

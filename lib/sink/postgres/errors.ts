@@ -5,6 +5,7 @@
 import { messageOf } from '../../errors.ts';
 import type { EntryError } from '../../spool/entry.ts';
 import { EntryFault } from '../outage.ts';
+import { HASHES } from '../plan.ts';
 
 /** An error that the server has sent. */
 export class ServerError extends Error {
@@ -20,9 +21,12 @@ export class ServerError extends Error {
     detail?: string | undefined;
     hint?: string | undefined;
     severity?: string | undefined;
+    table?: string | undefined;
   }) {
     super(fields.message);
-    this.code = fields.code ?? 'XX000';
+    // Another session has just noted the same content: an entry that is tried again finds it.
+    const isNoted = fields.code === '23505' && fields.table === HASHES;
+    this.code = isNoted ? '40001' : (fields.code ?? 'XX000');
     this.detail = fields.detail;
     this.hint = fields.hint;
     this.severity = fields.severity ?? 'ERROR';

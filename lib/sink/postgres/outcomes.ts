@@ -5,6 +5,8 @@ import { entryError, isConflict, isTransient, Outage, ServerError } from './erro
 import { ownFault } from './session.ts';
 
 export const APPLIED: Outcome = { kind: 'applied' };
+/** A structured row that is there already. */
+export const DUPLICATE_ROW: Outcome = { kind: 'applied', duplicateRow: true };
 export const DUPLICATE: Outcome = { kind: 'duplicate' };
 export const SOLO: Outcome = { kind: 'solo' };
 

@@ -15,23 +15,21 @@ import { EntryFault } from '../outage.ts';
 import { SAVEPOINT } from '../plan.ts';
 import type { Outcome } from '../sink.ts';
 import { isConflict, isOutage, Outage } from './errors.ts';
-import { Ledger, ledgerId } from './ledger.ts';
+import { Ledger } from './ledger.ts';
 import { Migrator } from './migrate.ts';
 import type { Job } from './orders.ts';
+import { afterwards, Conflict, conflictOr, DUPLICATE, Fewer, failed, poison, SOLO } from './outcomes.ts';
 import {
-  APPLIED,
-  afterwards,
-  Conflict,
-  conflictOr,
-  DUPLICATE,
-  Fewer,
-  failed,
-  poison,
-  SOLO,
-} from './outcomes.ts';
-import { type Value, valuesFor } from './params.ts';
-import type { Plan } from './plan.ts';
-import { entryAt, isReady, Plans, type Ready, statementsOf } from './ready.ts';
+  appliedBy,
+  carefully,
+  checkFresh,
+  entryAt,
+  isReady,
+  Plans,
+  type Ready,
+  statementsOf,
+} from './ready.ts';
+import { Rows, Stale } from './rows.ts';
 import { ownFault, type Session } from './session.ts';
 import { CONFLICT_TRIES, Single, type SingleOptions } from './single.ts';
 import type { BlockResult, Statement } from './wire.ts';
@@ -56,7 +54,8 @@ export class Passes {
   readonly #options: PassOptions;
   readonly #migrator: Migrator;
   readonly #ledger: Ledger;
-  readonly #plans = new Plans();
+  readonly #rows: Rows;
+  readonly #plans: Plans;
   readonly #single: Single;
   /** How many entries the next transaction may have. */
   #chunk = MAX_CHUNK;
@@ -68,6 +67,8 @@ export class Passes {
   constructor(session: Session, options: PassOptions) {
     this.#session = session;
     this.#options = options;
+    this.#rows = new Rows(session);
+    this.#plans = new Plans(this.#rows);
     this.#migrator = new Migrator(session, options.warn);
     this.#ledger = new Ledger(session, options.exactlyOnce);
     this.#single = new Single(session, this.#ledger, options);
@@ -76,7 +77,8 @@ export class Passes {
   /** Applies as many of the jobs as one transaction takes, one at least, and commits. @returns their outcomes. */
   async many(jobs: readonly Job[]): Promise<Outcome[]> {
     for (let tries = 0; ; ) {
-      const entries = this.#plans.prepare(jobs.slice(0, this.#chunk), this.#migrator);
+      const chunk = jobs.slice(0, this.#chunk);
+      const entries = await this.#plans.prepare(chunk, this.#migrator);
       const [first] = entries;
       if (first === 'solo') return [SOLO];
       const began = performance.now();
@@ -84,6 +86,7 @@ export class Passes {
       try {
         const outcomes = ready.length === 0 ? [] : await this.#pass(ready);
         this.#learn(ready, performance.now() - began);
+        if (ready.some(({ plan }) => plan.changesSchema)) this.#rows.forget();
         return entries
           .filter((entry) => entry !== 'solo')
           .map((entry) => (isReady(entry) ? (outcomes.shift() as Outcome) : entry));
@@ -92,6 +95,10 @@ export class Passes {
         if (error instanceof Fewer || isUnclear) {
           this.#chunk = isUnclear ? 1 : Math.min((error as Fewer).count, entries.length - 1);
           this.#thenOne = true;
+          continue;
+        }
+        if (error instanceof Stale) {
+          this.#rows.forget();
           continue;
         }
         if (!(error instanceof Conflict)) throw this.#judged(error, ready);
@@ -105,18 +112,24 @@ export class Passes {
 
   /** The entry by itself, committed; see Sink.applyAlone(). */
   async alone(job: Job): Promise<Outcome> {
-    let plan: Plan;
-    let values: readonly Value[];
     try {
-      plan = this.#plans.of(job.sql);
-      values = valuesFor(plan.binding, job.params);
-      if (job.schema !== undefined && !this.#migrator.isSettled(job.schema))
-        await this.#migrator.apply(job.schema);
+      return await this.#byItself(job);
+    } catch (error) {
+      if (!(error instanceof Stale)) throw error;
+      this.#rows.forget();
+      return this.#byItself(job);
+    }
+  }
+
+  async #byItself(job: Job): Promise<Outcome> {
+    let ready: Ready;
+    try {
+      ready = await this.#plans.one(job, this.#migrator);
     } catch (error) {
       if (error instanceof EntryFault) return failed(error);
       throw error;
     }
-    const ready = { plan, values, key: ledgerId(job.key) };
+    const { plan, values } = ready;
     try {
       if (plan.before.length > 0 && (await this.applied([job.key])).length > 0) return DUPLICATE;
       const before = await this.#single.outside(plan.before, values);
@@ -128,6 +141,7 @@ export class Passes {
     } catch (error) {
       throw this.#judged(error, [ready]);
     } finally {
+      this.#rows.forget();
       if (plan.reset) await this.#session.reset();
     }
   }
@@ -149,13 +163,13 @@ export class Passes {
 
   /** One entry in the open transaction. */
   async apply(job: Job): Promise<Outcome> {
-    const [entry] = this.#plans.prepare([job], this.#migrator);
+    const [entry] = await this.#plans.prepare([job], this.#migrator);
     if (entry === 'solo') return SOLO;
     if (!entry || !isReady(entry)) return entry as Outcome;
-    const blocks = [[{ sql: `SAVEPOINT ${SAVEPOINT}` }], ...this.#careful(entry)];
+    const blocks = [[{ sql: `SAVEPOINT ${SAVEPOINT}` }], ...carefully(this.#ledger, entry)];
     const results = await this.#session.run(blocks, { fresh: true });
     const error = results.find((result) => result.error)?.error;
-    if (!error) return APPLIED;
+    if (!error) return appliedBy(entry, results[1]?.tags.at(-3));
     if (this.#ledger.isDuplicate(results[1], 0)) return DUPLICATE;
     if (isOutage(error.code) || isConflict(error.code))
       throw new Outage(error.code, error.message, { duringEntry: true });
@@ -177,7 +191,13 @@ export class Passes {
     const own = ready.flatMap(statementsOf);
     const [result] = await this.#single.send([...ours, ...own, COMMIT], MANY_BUDGET_MS);
     const { error, tags } = result;
-    if (!error) return ready.map(() => APPLIED);
+    if (!error) {
+      let at = ours.length - 1;
+      return ready.map((entry) => {
+        at += entry.plan.body.length;
+        return appliedBy(entry, tags[at]);
+      });
+    }
     if (tags.length < ours.length && !this.#ledger.isDuplicate(result, this.#session.begin.length))
       throw conflictOr(error);
     if (isConflict(error.code)) throw new Conflict(error);
@@ -191,12 +211,12 @@ export class Passes {
 
   async #carefulPass(ready: readonly Ready[]): Promise<Outcome[]> {
     const start = [...this.#session.begin, { sql: `SAVEPOINT ${SAVEPOINT}` }];
-    const blocks = [start, ...ready.flatMap((entry) => this.#careful(entry))];
+    const blocks = [start, ...ready.flatMap((entry) => carefully(this.#ledger, entry))];
     const [began, ...results] = await this.#session.run(blocks, { fresh: true, budget: MANY_BUDGET_MS });
     try {
       if (began?.error) throw ownFault(began.error);
-      const outcomes = ready.map((_entry, index) =>
-        this.#outcomeOf(index, results[2 * index], results[2 * index + 1]),
+      const outcomes = ready.map((entry, index) =>
+        this.#outcomeOf(entry, index, results[2 * index], results[2 * index + 1]),
       );
       await this.#commit();
       // Nothing was wrong with any: what was prepared before is out of date.
@@ -209,22 +229,20 @@ export class Passes {
     }
   }
 
-  #careful(entry: Ready): Statement[][] {
-    const again = [{ sql: `RELEASE ${SAVEPOINT}` }, { sql: `SAVEPOINT ${SAVEPOINT}` }];
-    return [
-      [...this.#ledger.row(entry.key), ...statementsOf(entry), ...again],
-      [{ sql: `ROLLBACK TO ${SAVEPOINT}` }],
-    ];
-  }
-
-  #outcomeOf(index: number, result: BlockResult | undefined, undone: BlockResult | undefined): Outcome {
+  #outcomeOf(
+    entry: Ready,
+    index: number,
+    result: BlockResult | undefined,
+    undone: BlockResult | undefined,
+  ): Outcome {
     if (undone?.error) throw conflictOr(undone.error);
     const error = result?.error;
-    if (!error) return APPLIED;
+    if (!error) return appliedBy(entry, result?.tags.at(-3));
     if (this.#ledger.isDuplicate(result, 0)) return DUPLICATE;
     if (isConflict(error.code)) throw new Conflict(error);
     if (isOutage(error.code) || error.code === '57014') throw new Fewer(index);
     if (this.#options.exactlyOnce && result.tags.length === 0) throw ownFault(error);
+    checkFresh(entry, error);
     return failed(error);
   }
 

@@ -9,8 +9,10 @@
  *   new after it.
  * - COPY from or to the client is refused, and so is writing to the queue's own tables.
  */
+import { callOf } from '../call.ts';
 import { EntryFault } from '../outage.ts';
 import { OWN_TABLES, SAVEPOINT } from '../plan.ts';
+import { splitStatements as splitForCall } from '../statements.ts';
 import { type Binding, bindingOf, type Step } from './params.ts';
 import { nameOf, type Statement, splitStatements } from './statements.ts';
 
@@ -26,6 +28,10 @@ export interface Plan {
   readonly alone: boolean;
   /** The session is no longer the one we set up once this has run. */
   readonly reset: boolean;
+  /** The parts of the row that `CALL queue_insert` names; the body is then known once its table is (rows.ts). */
+  readonly call: readonly string[] | undefined;
+  /** What was known of tables may hold no more once this has run. */
+  readonly changesSchema: boolean;
   readonly binding: Binding;
 }
 
@@ -39,6 +45,20 @@ const LASTING = /\b(set_config|pg_(try_)?advisory_lock(_shared)?|pg_temp)\b/i;
 const OUTSIDE = /^(CREATE|DROP|ALTER) (DATABASE|TABLESPACE|SUBSCRIPTION)\b|^ALTER SYSTEM\b|^VACUUM\b/;
 const CONCURRENTLY = /^(CREATE( UNIQUE)? INDEX|DROP INDEX|REINDEX|ALTER TABLE) .*\bCONCURRENTLY\b/;
 const REINDEX_ALL = /^REINDEX (\( [^)]*\) )?(DATABASE|SYSTEM|SCHEMA)\b/;
+/** Whatever else stands first may change a table. */
+const KEEPS_SCHEMA = new Set(
+  'INSERT UPDATE DELETE MERGE SELECT VALUES TABLE WITH SAVEPOINT RELEASE ROLLBACK SET'.split(' '),
+);
+const NO_STEPS = {
+  before: [],
+  lead: [],
+  body: [],
+  after: [],
+  alone: false,
+  reset: false,
+  changesSchema: false,
+  binding: { keys: [] },
+};
 const READERS = new Set(['SELECT', 'VALUES', 'TABLE']);
 const MODES = /^(BEGIN|START)(\s+(WORK|TRANSACTION))?/i;
 
@@ -54,6 +74,8 @@ export function planSql(sql: string): Plan {
   let statements = splitStatements(sql);
   if (statements.length === 0) throw new EntryFault('EMPTY_SQL', 'the SQL holds no statement, only comments');
   for (const statement of statements) refuse(statement);
+  const call = statements.some(isRowCall) ? callOf(splitForCall(sql)) : undefined;
+  if (call) return { ...NO_STEPS, call };
   let kinds = statements.map(kindOf);
   let from = 0;
   let to = statements.length;
@@ -86,8 +108,14 @@ export function planSql(sql: string): Plan {
     after: steps.slice(to),
     alone: reset || kinds.includes('outside'),
     reset,
+    call: undefined,
+    changesSchema: statements.some(({ tokens }) => !KEEPS_SCHEMA.has(tokens[0] ?? '')),
     binding,
   };
+}
+
+function isRowCall({ tokens }: Statement): boolean {
+  return tokens[0] === 'CALL' && nameOf(tokens[1] ?? '') === 'queue_insert';
 }
 
 function kindOf({ tokens }: Statement): Kind {
@@ -135,8 +163,8 @@ function refuse({ tokens }: Statement): void {
     throw new EntryFault('REFUSED', 'COPY from or to the client has no client here', 'Use INSERT.');
   }
   if (first === 'CALL' && /^"?queue_/i.test(second ?? '')) {
-    const hint = 'Write an INSERT with parameters.';
-    throw new EntryFault('REFUSED', `CALL ${nameOf(second ?? '')} is not supported on PostgreSQL`, hint);
+    if (nameOf(second ?? '') === 'queue_insert') return;
+    throw new EntryFault('REFUSED', `CALL ${nameOf(second ?? '')}: the queue has queue_insert alone`);
   }
   const table = ownTable(tokens);
   if (table === undefined) return;

@@ -2,9 +2,9 @@
 import type { Outcome } from '../sink.ts';
 import { isConflict, isOutage, Outage, ServerError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
-import { APPLIED, conflictOr, DUPLICATE, failed, inDoubt } from './outcomes.ts';
+import { conflictOr, DUPLICATE, failed, inDoubt } from './outcomes.ts';
 import type { Step, Value } from './params.ts';
-import { bound, type Ready } from './ready.ts';
+import { appliedBy, bound, checkFresh, type Ready } from './ready.ts';
 import { ownFault, type Session } from './session.ts';
 import type { BlockResult, Statement } from './wire.ts';
 
@@ -27,8 +27,9 @@ export class Single {
     this.#options = options;
   }
 
-  /** One entry, in a transaction of its own. */
-  async run({ plan, values, key }: Ready): Promise<Outcome> {
+  /** One entry, in a transaction of its own. @throws Stale for a row, Outage. */
+  async run(ready: Ready): Promise<Outcome> {
+    const { plan, values, key } = ready;
     const { begin } = this.#session;
     const lead = bound(plan.lead, values);
     const ledger = this.#ledger.row(key);
@@ -40,7 +41,7 @@ export class Single {
       const [result] = await this.send(statements, this.#options.statementTimeout, fresh);
       const { error, tags } = result;
       if (!error && fresh) await this.#session.forget();
-      if (!error) return APPLIED;
+      if (!error) return appliedBy(ready, tags.at(-2));
       const at = tags.length - begin.length;
       if (this.#ledger.isDuplicate(result, begin.length + lead.length)) return DUPLICATE;
       if (isConflict(error.code) && tries < CONFLICT_TRIES) {
@@ -54,6 +55,7 @@ export class Single {
         throw new Outage(error.code, error.message, { duringEntry: error.code !== '55P03' });
       if (error.code === '25006' && !this.#options.exactlyOnce) throw ownFault(error);
       if (error.code === '57014') return failed(this.#isLate(began) ? this.#tooLong() : error);
+      checkFresh(ready, error);
       if (fresh) return failed(error);
       // What was prepared before may be out of date: no entry fails for that.
       fresh = true;

@@ -38,6 +38,7 @@ interface Message {
   readonly detail?: string;
   readonly hint?: string;
   readonly severity?: string;
+  readonly table?: string;
 }
 
 interface Exchange {
