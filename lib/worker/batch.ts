@@ -28,7 +28,9 @@ export function applyBatch(work: Work, items: readonly Item[]): void {
   const byTarget = Map.groupBy(items, (item) => item.target);
   const ordered = [...byTarget.values()].flat();
   const { suspects, deaths } = work.suspicion;
-  const isTheSuspect = ordered.length === 1 && suspects.has(ordered[0]?.name as string);
+  const [only] = ordered;
+  const isTheSuspect = ordered.length === 1 && only !== undefined && suspects.has(only.name);
+  if (isTheSuspect && parkIfDown(work, only)) return;
   writeManifest(work.spool, {
     deaths: isTheSuspect ? deaths : 0,
     // Those in hand first: the watchdog counts lines.
@@ -49,6 +51,24 @@ export function applyBatch(work: Work, items: readonly Item[]): void {
   const left = { deaths: 0, names: [...undecided], suspects: [...work.suspicion.suspects] };
   if (undecided.size === 0) removeManifest(work.spool);
   else writeManifest(work.spool, left);
+}
+
+/**
+ * To wait for a database is no entry's doing: a worker that is killed while it does so must not count that as a death
+ * with this one in hand. So the wait comes before the manifest, of which recovery has left none.
+ */
+function parkIfDown(work: Work, item: Item): boolean {
+  try {
+    const sink = work.targets.sink(item.target);
+    sink.begin();
+    sink.rollback();
+    return false;
+  } catch (error) {
+    // A target that can be none: applying it says so.
+    if (!(error instanceof SinkOutage)) return false;
+    park(work, item.target, error, [item]);
+    return true;
+  }
 }
 
 function applyTo(

@@ -307,6 +307,34 @@ test('the same, when the successor dies while it replaces the manifest', { skip:
   assertUnblamed(self);
 });
 
+test('an entry is not to blame for workers that are killed while they wait for the lock with it alone in hand', (t) =>
+  faultRun(t, async ({ count }) => {
+    // They wait for a second: long enough to be killed in the middle.
+    const self = await atWork(t, { SQLITE_BUSY_TIMEOUT: '1000' });
+    await stopWorker(self);
+    const manifest = join(self.spool, 'processing', 'batch');
+    const unlock = lockDatabase(self);
+    putEntry(self, logs('innocent'));
+    let inHand = 0;
+    const kills = 8;
+    for (let kill = 0; kill < kills; kill++) {
+      const known = waits(self);
+      const pid = await startWorker(self);
+      await waitFor('the wait', () => existsSync(manifest) || waits(self) > known);
+      if (existsSync(manifest)) inHand += 1;
+      process.kill(pid, 'SIGKILL');
+      await ended(pid);
+    }
+    unlock();
+    await startWorker(self);
+    await drained(self);
+    await stopWorker(self);
+    count({ entries: 2, kills });
+    assert.ok(inHand >= 3, `${inHand} were killed with it in hand`);
+    assert.deepEqual(logged(self), ['first', 'innocent']);
+    assertUnblamed(self);
+  }));
+
 for (const suffixes of [['-wal'], ['-shm'], ['-wal', '-shm']]) {
   test(`${suffixes.join(' and ')} removed under the worker: nothing is lost, and others see what it writes`, async (t) => {
     const self = await atWork(t);
