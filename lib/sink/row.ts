@@ -9,7 +9,7 @@
  * sorted by UTF-16 code unit at every level, no white space, whole numbers with all their digits, other numbers and
  * strings as JSON.stringify writes them, as UTF-8.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import { exactJson, parseExactJson } from '../exact-json.ts';
 import type { Params } from '../spool/entry.ts';
@@ -93,7 +93,7 @@ export function hashOf({ data, hashFields, contentHash }: Row): string | undefin
   if (hashFields === undefined) return contentHash;
   const fields = [...new Set(hashFields)].sort();
   const pairs = fields.map((field) => `${JSON.stringify(field)}:${canonicalJson(data[field])}`);
-  return createHash('sha256').update(`{${pairs.join()}}`).digest('hex');
+  return hash('sha256', `{${pairs.join()}}`);
 }
 
 /** JSON that is the same for the same value. */
