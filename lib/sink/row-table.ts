@@ -1,6 +1,7 @@
 /** What the real schema says of the table that a row goes to, and what is said of a row that does not fit it. */
 import type { Db, Prepared } from './driver.ts';
 import { type EntryFault, reasonOf } from './outage.ts';
+import type { Value } from './params.ts';
 import { OWN_TABLES } from './plan.ts';
 import { badRow, closeTo, quoteName, shown } from './row.ts';
 
@@ -15,7 +16,20 @@ export interface Table {
   /** VACUUM may give its rows other rowids. */
   readonly isRenumbered: boolean;
   readonly exists: Prepared | undefined;
+  /** What has been worked out for the fields of rows; see shapeOf(). */
+  readonly shapes: Map<string, Shape>;
 }
+
+/** The columns of rows with the same fields, and the statements that insert them. */
+export interface Shape {
+  readonly columns: readonly Column[];
+  readonly inserts: Map<string, Insert>;
+}
+
+/** @returns the key of the row, undefined when none was written. */
+export type Insert = (values: readonly Value[]) => readonly unknown[] | undefined;
+
+const MAX_SHAPES = 256;
 
 export interface Column {
   readonly at: number;
@@ -60,7 +74,7 @@ export function readTable(db: Db, wanted: string, missing: string): Table {
     key.length === 0 ? undefined : db.prepare(`SELECT 1 FROM main.${quoteName(name)} WHERE ${condition}`);
   const hasIndex = db.prepare("SELECT 1 FROM pragma_index_list(?, 'main')").get(name) !== undefined;
   const isRenumbered = hasRowid && primary.length === 0 && !hasIndex;
-  return { name, columns, key, hasRowid, isRenumbered, exists };
+  return { name, columns, key, hasRowid, isRenumbered, exists, shapes: new Map() };
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -80,7 +94,22 @@ function isAnswered(db: Db, sql: string): boolean {
   }
 }
 
-export function columnOf({ name, columns }: Table, field: string): Column {
+/** @throws EntryFault BAD_ROW when the table has no such columns. */
+export function shapeOf(table: Table, fields: readonly string[]): Shape {
+  // No column's name holds a NUL: a text with another number of names is another one.
+  const id = fields.join('\0');
+  const known = table.shapes.get(id);
+  if (known?.columns.length === fields.length) return known;
+  const columns = fields.map((field) => columnOf(table, field));
+  if (columns.length === 0) throw badRow('data holds no field: there is nothing to insert');
+  if (new Set(columns).size < columns.length) throw twice(table, fields);
+  const shape: Shape = { columns, inserts: new Map() };
+  if (table.shapes.size >= MAX_SHAPES) table.shapes.clear();
+  table.shapes.set(id, shape);
+  return shape;
+}
+
+function columnOf({ name, columns }: Table, field: string): Column {
   const column = columns.get(field) ?? columns.get(lower(field));
   if (column === undefined) {
     const others = [...new Set([...columns.values()].filter((other) => !other.isGenerated))];
@@ -94,7 +123,7 @@ export function columnOf({ name, columns }: Table, field: string): Column {
   throw badRow(`the column ${shown(column.name)} of ${shown(name)} is generated: it takes no value`);
 }
 
-export function twice(table: Table, fields: readonly string[]): EntryFault {
+function twice(table: Table, fields: readonly string[]): EntryFault {
   const [field] = fields.filter((one, at) => fields.findIndex((other) => lower(other) === lower(one)) < at);
   return badRow(`data has two fields for the column ${shown(field as string)} of ${shown(table.name)}`);
 }

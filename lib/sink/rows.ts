@@ -11,18 +11,8 @@
 import type { Db, Prepared } from './driver.ts';
 import { Hashes } from './hashes.ts';
 import { EntryFault, reasonOf } from './outage.ts';
-import type { Value } from './params.ts';
-import {
-  badRow,
-  checkHash,
-  fieldValue,
-  hashOf,
-  insertText,
-  type OnConflict,
-  quoteName,
-  type Row,
-} from './row.ts';
-import { type Column, columnOf, noKey, readTable, type Table, twice } from './row-table.ts';
+import { checkHash, fieldValue, hashOf, insertText, type OnConflict, quoteName, type Row } from './row.ts';
+import { type Column, type Insert, noKey, readTable, type Shape, shapeOf, type Table } from './row-table.ts';
 
 export { type OnConflict, parseRow, type Row } from './row.ts';
 
@@ -32,7 +22,6 @@ export { type OnConflict, parseRow, type Row } from './row.ts';
  */
 export type RowResult = 'inserted' | 'written' | 'duplicate';
 
-const MAX_STATEMENTS = 256;
 const CREATE_FIRST = 'Create the table first: in an entry with a smaller priority number, or with sqlite3.';
 
 export class RowWriter {
@@ -40,7 +29,6 @@ export class RowWriter {
   readonly #missingTable: string;
   readonly #version: Prepared;
   readonly #tables = new Map<string, Table>();
-  readonly #inserts = new Map<string, Prepared>();
   /** null: the database has none. */
   #hashes: Hashes | null | undefined;
   /** The version of the schema that all of this is of. */
@@ -78,20 +66,14 @@ export class RowWriter {
 
   #forget(): void {
     this.#tables.clear();
-    this.#inserts.clear();
     this.#hashes = undefined;
   }
 
   #attempt(row: Row): RowResult {
     const table = this.#table(row.table);
-    const columns: Column[] = [];
-    const values: Value[] = [];
-    for (const field of Object.keys(row.data)) {
-      columns.push(columnOf(table, field));
-      values.push(fieldValue(row.data[field], field));
-    }
-    if (columns.length === 0) throw badRow('data holds no field: there is nothing to insert');
-    if (new Set(columns).size < columns.length) throw twice(table, Object.keys(row.data));
+    const fields = Object.keys(row.data);
+    const shape = shapeOf(table, fields);
+    const values = fields.map((field) => fieldValue(row.data[field], field));
     const hash = hashOf(row);
     if (hash !== undefined && table.key.length === 0) throw noKey(table);
     if (this.#hashes === undefined || (this.#hashes === null && hash !== undefined))
@@ -99,36 +81,24 @@ export class RowWriter {
     // Of no hash, too: a table that a rollback took away is missed before the row is written.
     if (this.#hashes?.has(table, hash ?? '')) return 'duplicate';
     if (hash !== undefined && table.isRenumbered) this.#hashes?.keepRowids(table);
-    const insert = this.#insert(table, columns, row.onConflict);
-    if (!insert.reader) {
-      if (insert.run(values).changes === 0) return 'duplicate';
-    } else {
-      const key = insert.get(values) as unknown[] | undefined;
-      if (key === undefined) return 'duplicate';
-      this.#isWritten = true;
-      this.#hashes?.claim(table, key, hash, row.source);
-    }
+    const insert = this.#insert(table, shape, row.onConflict);
+    const key = insert(values);
+    if (key === undefined) return 'duplicate';
+    this.#isWritten = true;
+    this.#hashes?.claim(table, key, hash, row.source);
     return row.onConflict === 'replace' || row.onConflict === 'update' ? 'written' : 'inserted';
   }
 
-  #insert(table: Table, columns: readonly Column[], onConflict: OnConflict | undefined): Prepared {
+  #insert(table: Table, shape: Shape, onConflict: OnConflict | undefined): Insert {
     // Without hashes there are no claims to look after.
-    const returning = this.#hashes === null ? [] : table.key;
-    const id = `${columns.map(({ at }) => at).join()} ${onConflict ?? ''} ${returning.length} ${table.name}`;
-    const known = this.#inserts.get(id);
-    if (known) return known;
-    const insert = this.#db.prepare(
-      insertText({
-        into: `main.${quoteName(table.name)}`,
-        columns: columns.map(({ name }) => quoteName(name)),
-        onConflict,
-        returning,
-        place: () => '?',
-      }),
-    );
-    if (this.#inserts.size >= MAX_STATEMENTS) this.#inserts.clear();
-    this.#inserts.set(id, insert);
-    return insert.reader ? insert.raw().safeIntegers() : insert;
+    const isKeyWanted = this.#hashes !== null;
+    const id = `${onConflict ?? ''} ${isKeyWanted}`;
+    let insert = shape.inserts.get(id);
+    if (insert === undefined) {
+      insert = prepareInsert(this.#db, table, shape.columns, onConflict, isKeyWanted);
+      shape.inserts.set(id, insert);
+    }
+    return insert;
   }
 
   #table(name: string): Table {
@@ -138,6 +108,30 @@ export class RowWriter {
     this.#tables.set(name, table);
     return table;
   }
+}
+
+/** The last rowid tells the key at less than half the cost of RETURNING; but an update leaves it as it was. */
+function prepareInsert(
+  db: Db,
+  table: Table,
+  columns: readonly Column[],
+  onConflict: OnConflict | undefined,
+  isKeyWanted: boolean,
+): Insert {
+  const isByRowid = !isKeyWanted || (table.hasRowid && onConflict !== 'update');
+  const text = insertText({
+    into: `main.${quoteName(table.name)}`,
+    columns: columns.map(({ name }) => quoteName(name)),
+    onConflict,
+    returning: isByRowid ? [] : table.key,
+    place: () => '?',
+  });
+  const insert = db.prepare(text).safeIntegers();
+  if (insert.reader) return (values) => insert.raw().get(values) as unknown[] | undefined;
+  return (values) => {
+    const { changes, lastInsertRowid } = insert.run(values);
+    return changes === 0 ? undefined : [lastInsertRowid];
+  };
 }
 
 /** What a look at the schema as it is now may mend. */
