@@ -165,6 +165,9 @@ export function badRow(message: string, hint?: string): EntryFault {
 export function fieldValue(value: unknown, field: string): Value {
   if (typeof value === 'string' && value.isWellFormed()) return value;
   if (typeof value === 'object' && value !== null) checkNested(value, field);
+  // What fits in any case needs no name for a message.
+  else if (value === null || typeof value === 'number' || typeof value === 'boolean')
+    return toValue(value, '');
   return toValue(value, `the field ${shown(field)}`, 'BAD_ROW');
 }
 
