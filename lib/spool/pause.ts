@@ -5,11 +5,12 @@
  * over crashes and restarts. The directory's mtime tells a worker that something has changed. Hooks go on spooling.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { codeOf } from '../errors.ts';
 import { DIRECTORY_MODE, type Spool } from './layout.ts';
 import { linkNew } from './publish.ts';
+import { readOwnFile } from './read.ts';
 
 export interface Pauses {
   /** The whole queue. */
@@ -79,7 +80,7 @@ function namesIn(spool: Spool): string[] {
 /** undefined for one that was resumed meanwhile, or is none of ours. */
 function readPause(path: string): Pause | undefined {
   try {
-    const { operation, since } = JSON.parse(readFileSync(path, 'utf8')) as Pause;
+    const { operation, since } = JSON.parse(String(readOwnFile(path))) as Pause;
     return operation === null || typeof operation === 'string' ? { operation, since } : undefined;
   } catch {
     return undefined;
