@@ -100,7 +100,7 @@ test('usage errors are 2, ids that are not there 1 with a hint, and every comman
   assert.match((await job(self, ['create', '--after', 'nope'], 1)).stderr, /there is no job 'nope'/);
   const { stdout } = await job(self, ['--help']);
   const verbs = [...stdout.matchAll(/^ {2}(\w+) {2,}\S/gm)].map(([, verb]) => verb as string);
-  assert.equal(verbs.length, 15);
+  assert.equal(verbs.length, 16);
   for (const verb of verbs) {
     const help = (await job(self, [verb, '--help'])).stdout;
     assert.match(

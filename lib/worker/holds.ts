@@ -8,11 +8,9 @@
  */
 import type { Entry } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
+import { TICK_MS } from '../spool/listing.ts';
 import { type Pauses, pausesChanged, readPauses } from '../spool/pause.ts';
 import type { Accounts } from './accounts.ts';
-
-/** At least one tick of any file system's clock but FAT's. */
-const TICK_MS = 20;
 
 export class Holds {
   readonly #spool: Spool;

@@ -19,9 +19,9 @@ export const create: Verb = {
        queue-job create --template T [--rows FILE] [--open] [OPTIONS]
        queue-job create --job ID --rows FILE [--from-line N] [OPTIONS]
 
-Makes a job and prints its id. Without a template it has no items yet: queue-write --job ID adds them. It ends when it is
-sealed and all of them are decided: with its last item when --total says how many there are, else after queue-job seal
-ID. With a template it has one item for each row, and is sealed.
+Makes a job and prints its id. Without a template it has no items yet: queue-write --job ID adds them. It ends when it
+is sealed and all of them are decided: with its last item when --total says how many there are, else after queue-job
+seal ID. With a template it has one item for each row, and is sealed.
 
   --name N      what it is called in lists
   --total N     how many items it is to have; with 0 it is completed at once
