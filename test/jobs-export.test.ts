@@ -31,13 +31,14 @@ const RESULT = fc.record({
   finishedAt: maybe(ISO),
 });
 
-/** Jobs as they may be: their counters are those of their items. */
+/** Jobs as they may be: their counters are those of their items, and their states follow from these. */
 const JOBS = fc.uniqueArray(
   fc
     .record({
       id: fc.uuid(),
       name: TEXT,
-      state: fc.constantFrom('running', 'cancelled', 'failed'),
+      isSealed: fc.boolean(),
+      isCancelled: fc.boolean(),
       expected: maybe(fc.nat()),
       meta: OBJECT,
       template: maybe(TEXT),
@@ -49,7 +50,7 @@ const JOBS = fc.uniqueArray(
       error: maybe(TEXT),
       results: fc.uniqueArray(RESULT, { selector: ({ name }) => name, maxLength: 8 }),
     })
-    .map(({ results, ...own }) => {
+    .map(({ results, isCancelled, ...own }) => {
       const count = (...states: string[]): number =>
         results.filter(({ state }) => states.includes(state)).length;
       const counts = {
@@ -58,7 +59,17 @@ const JOBS = fc.uniqueArray(
         failed: count('failed'),
         withdrawn: count('withdrawn'),
       };
-      return { ...own, isSealed: false, ...counts, results };
+      const { total, processed, failed } = counts;
+      if (isCancelled) return { ...own, state: 'cancelled', ...counts, results };
+      const hasEnded = own.isSealed && count('queued') === 0;
+      const runs = processed > 0 || own.startedAt !== null ? 'running' : 'queued';
+      return {
+        ...own,
+        state: hasEnded ? (failed > 0 ? 'failed' : 'completed') : runs,
+        error: hasEnded && failed > 0 ? `${failed} of ${total} items failed` : null,
+        ...counts,
+        results,
+      };
     }),
   { selector: ({ id }) => id, minLength: 1, maxLength: 3 },
 );

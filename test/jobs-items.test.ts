@@ -90,6 +90,7 @@ class Model {
         this.items.delete(name);
       }
     } else if (step.kind === 'retry') {
+      if (this.isCancelled) return;
       for (const name of step.names.map(String)) {
         if (this.items.get(name) === 'failed') this.items.set(name, 'queued');
       }

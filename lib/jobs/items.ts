@@ -18,7 +18,7 @@ import type { Db, Prepared } from '../sink/driver.ts';
 import type { Entry } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 import { RETRY_SUFFIX } from '../spool/letters.ts';
-import { hasEnded, type ItemState, type Job, readJob } from './job.ts';
+import { findJob, hasEnded, type ItemState, type Job, readJob } from './job.ts';
 
 export interface NewItem {
   /** The entry's file name. */
@@ -133,27 +133,31 @@ const RECORD = `INSERT INTO job_results(job_id, finished_at, name, item, state, 
   WHERE job_results.state <> 'done' AND (job_results.state <> excluded.state OR job_results.error IS NOT excluded.error)`;
 
 /**
- * Failed items are about to be tried again: to be called before their entries are put back into pending/.
- * @returns how many of them had failed.
+ * Failed items are about to be tried again: to be called before their entries are put back into pending/. Those that
+ * an interrupted retry has left queued are noted anew, so that for a while they do not count as never published.
+ * @returns false when the job is cancelled, or not there: nothing is changed then.
  */
-export function retryItems(db: Db, id: string, names: readonly string[], now = Date.now()): number {
-  let count = 0;
-  for (const chunk of chunksOf(names)) {
-    db.transaction(() => {
-      const retry = prepared(
-        db,
-        `UPDATE job_results SET state = 'queued', error = NULL, details = NULL, duration_us = NULL, finished_at = ?
-           WHERE job_id = ? AND name = ? AND state = 'failed'`,
-      );
-      for (const name of chunk) count += retry.run(now, id, name).changes;
-      endIfDone(db, id);
-    }).immediate();
-  }
-  return count;
+export function retryItems(db: Db, id: string, names: readonly string[], now = Date.now()): boolean {
+  return chunksOf(names).every((chunk) =>
+    db
+      .transaction(() => {
+        const job = findJob(db, id);
+        if (!job || job.state === 'cancelled') return false;
+        const retry = prepared(
+          db,
+          `UPDATE job_results SET state = 'queued', error = NULL, details = NULL, duration_us = NULL, finished_at = ?
+             WHERE job_id = ? AND name = ? AND state IN ('failed', 'queued')`,
+        );
+        for (const name of chunk) retry.run(now, id, name);
+        endIfDone(db, id, now);
+        return true;
+      })
+      .immediate(),
+  );
 }
 
 /**
- * No more items will come.
+ * No more items will come, and no rows go on.
  * @throws QueueError NOT_FOUND; USAGE when it was cancelled.
  */
 export function sealJob(db: Db, id: string): Job {
@@ -162,6 +166,7 @@ export function sealJob(db: Db, id: string): Job {
       const job = readJob(db, id);
       if (job.state === 'cancelled') throw new QueueError('USAGE', `the job '${id}' was cancelled`);
       db.prepare('UPDATE jobs SET is_sealed = 1 WHERE id = ?').run(id);
+      db.prepare('DELETE FROM job_rows WHERE job_id = ?').run(id);
       endIfDone(db, id);
       return readJob(db, id);
     })
@@ -171,12 +176,14 @@ export function sealJob(db: Db, id: string): Job {
 /**
  * Settles queued items that were registered long ago and whose entries are not in pending/: one with a dead letter
  * has failed (it could not be read, or a retry was interrupted), the others are withdrawn, as they were never published.
+ * Not of a job whose rows are half enqueued: these go on behind those that were published.
  * @returns how many.
  */
 export function dropUnpublished(db: Db, spool: Spool, id: string, now = Date.now()): number {
   const old = prepared(
     db,
-    "SELECT name FROM job_results WHERE job_id = ? AND state = 'queued' AND finished_at < ?",
+    `SELECT name FROM job_results WHERE job_id = ? AND state = 'queued' AND finished_at < ?
+       AND job_id NOT IN (SELECT job_id FROM job_rows)`,
   )
     .pluck()
     .all(id, now - UNPUBLISHED_AFTER_MS) as string[];

@@ -5,14 +5,14 @@
  * what nobody else might: that a worker is there when entries wait, and that items which were never published do not
  * keep a sealed job open.
  */
-import { opendirSync } from 'node:fs';
+import { opendirSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf } from '../errors.ts';
+import { codeOf, QueueError } from '../errors.ts';
 import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
 import { readPauses } from '../spool/pause.ts';
 import { ensureWorker } from '../worker/start.ts';
-import { jobsError, openJobsToRead, withJobs } from './database.ts';
+import { jobsError, jobsPath, openJobsToRead, withJobs } from './database.ts';
 import { dropUnpublished } from './items.ts';
 import { findJob, hasEnded, type Job, type JobState, noJob, queuedOf } from './job.ts';
 
@@ -43,7 +43,9 @@ export async function waitForJob(spool: Spool, id: string, options: WaitOptions 
   const db = openJobsToRead(spool);
   if (!db) throw noJob(id);
   const deadline = performance.now() + (options.timeout ?? Number.POSITIVE_INFINITY) * 1000;
+  const file = fileOf(spool);
   let version: unknown;
+  let doneBefore: number | undefined = 0;
   let cared = Number.NEGATIVE_INFINITY;
   let last: Waited | undefined;
   try {
@@ -55,7 +57,12 @@ export async function waitForJob(spool: Spool, id: string, options: WaitOptions 
         if (hasEnded(last.state)) return last;
       }
       if (performance.now() - cared > CARE_INTERVAL_MS) {
-        care(spool, last?.job);
+        if (fileOf(spool) !== file) throw removed(spool);
+        // While the worker gets on, nothing needs care; looking for a million entries takes a second.
+        const done = last?.job?.processed;
+        if (done !== doneBefore) startIfEntriesWait(spool);
+        else care(spool, last?.job);
+        doneBefore = done;
         cared = performance.now();
         continue;
       }
@@ -68,6 +75,16 @@ export async function waitForJob(spool: Spool, id: string, options: WaitOptions 
   } finally {
     db.close();
   }
+}
+
+/** A connection goes on with a file that is not there any more. */
+function fileOf(spool: Spool): string | undefined {
+  const stat = statSync(jobsPath(spool), { throwIfNoEntry: false });
+  return stat && `${stat.dev} ${stat.ino}`;
+}
+
+function removed(spool: Spool): QueueError {
+  return new QueueError('DATABASE', `${jobsPath(spool)} was removed or replaced meanwhile`);
 }
 
 function look(db: Db, id: string): Waited {

@@ -18,4 +18,4 @@ export declare function removeOldJobs(spool: Spool, options: {
     now?: number;
 }): string[];
 /** @throws QueueError NOT_FOUND; USAGE when it has queued items, or others wait for it. */
-export declare function removeRows(db: Db, id: string): void;
+export declare function removeRows(db: Db, spool: Spool, id: string): void;
