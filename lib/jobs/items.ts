@@ -133,24 +133,26 @@ const RECORD = `INSERT INTO job_results(job_id, finished_at, name, item, state, 
   WHERE job_results.state <> 'done' AND (job_results.state <> excluded.state OR job_results.error IS NOT excluded.error)`;
 
 /**
- * Failed items are about to be tried again: to be called before their entries are put back into pending/.
- * @returns how many of them had failed.
+ * Failed items are about to be tried again: to be called before their entries are put back into pending/. Those that an
+ * interrupted retry has left queued are queued anew.
+ * @param since when they count as registered.
+ * @throws QueueError NOT_FOUND; USAGE when the job was cancelled.
  */
-export function retryItems(db: Db, id: string, names: readonly string[], now = Date.now()): number {
-  let count = 0;
-  for (const chunk of chunksOf(names)) {
-    db.transaction(() => {
-      const retry = prepared(
-        db,
-        `UPDATE job_results SET state = 'queued', error = NULL, details = NULL, duration_us = NULL, finished_at = ?
-           WHERE job_id = ? AND name = ? AND state = 'failed'`,
-      );
-      for (const name of chunk) count += retry.run(now, id, name).changes;
-      endIfDone(db, id);
-    }).immediate();
-  }
-  return count;
+export function retryItems(db: Db, id: string, names: readonly string[], since = Date.now()): void {
+  db.transaction(() => {
+    refuseCancelled(readJob(db, id), RETRY_HINT);
+    const retry = prepared(
+      db,
+      `UPDATE job_results SET state = 'queued', error = NULL, details = NULL, duration_us = NULL, finished_at = ?
+         WHERE job_id = ? AND name = ? AND state IN ('failed', 'queued')`,
+    );
+    for (const name of names) retry.run(since, id, name);
+    endIfDone(db, id);
+  }).immediate();
 }
+
+/** For `refuseCancelled`, where items are to be tried again. */
+export const RETRY_HINT = 'queue-failed retry tries single entries again, without a job.';
 
 /**
  * No more items will come.
@@ -160,7 +162,7 @@ export function sealJob(db: Db, id: string): Job {
   return db
     .transaction(() => {
       const job = readJob(db, id);
-      if (job.state === 'cancelled') throw new QueueError('USAGE', `the job '${id}' was cancelled`);
+      refuseCancelled(job);
       db.prepare('UPDATE jobs SET is_sealed = 1 WHERE id = ?').run(id);
       endIfDone(db, id);
       return readJob(db, id);
@@ -231,11 +233,17 @@ const END = `UPDATE jobs SET
     completed_at = CASE WHEN NOT (${HAS_ALL}) THEN NULL WHEN state = ${STATE} THEN completed_at ELSE :now END
   WHERE id = :id AND state <> 'cancelled' AND (state <> ${STATE} OR error IS NOT ${ERROR})`;
 
+/** @throws QueueError USAGE. */
+export function refuseCancelled({ id, state }: Job, hint?: string): void {
+  if (state !== 'cancelled') return;
+  throw new QueueError('USAGE', `the job '${id}' was cancelled`, hint === undefined ? {} : { hint });
+}
+
 function refuseClosed(job: Job, count: number): void {
   const refuse = (why: string, hint: string): never => {
     throw new QueueError('USAGE', `the job '${job.id}' ${why}`, { hint });
   };
-  if (job.state === 'cancelled') refuse('was cancelled', 'Create another.');
+  refuseCancelled(job, 'Create another.');
   const room = job.expected === null ? Number.POSITIVE_INFINITY : job.expected - job.total;
   if (count > room) refuse(`has room for ${room} of its ${job.expected} items`, 'Create another.');
   if (job.isSealed || hasEnded(job.state)) refuse('is sealed: it takes no more items', 'Create another.');
@@ -252,7 +260,8 @@ export function prepared(db: Db, sql: string): Prepared {
   return statement;
 }
 
-function chunksOf<T>(list: readonly T[]): T[][] {
+/** For one transaction each. */
+export function chunksOf<T>(list: readonly T[]): T[][] {
   const count = Math.ceil(list.length / CHUNK);
   return Array.from({ length: count }, (_, index) => list.slice(index * CHUNK, (index + 1) * CHUNK));
 }

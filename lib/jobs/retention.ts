@@ -23,15 +23,23 @@ export function removeSomeOld(db: Db, olderThanMs: number, now = Date.now()): bo
         .pluck()
         .get(now - olderThanMs) as string | undefined;
       if (id === undefined) return false;
-      prepared(db, TO_HISTORY).run(id);
-      const rows = prepared(
-        db,
-        'DELETE FROM job_results WHERE job_id = :id AND name IN (SELECT name FROM job_results WHERE job_id = :id LIMIT :limit)',
-      ).run({ id, limit: CHUNK }).changes;
-      if (rows < CHUNK) prepared(db, 'DELETE FROM jobs WHERE id = ?').run(id);
+      noteInHistory(db, id);
+      if (!removeSomeResults(db, id)) prepared(db, 'DELETE FROM jobs WHERE id = ?').run(id);
       return true;
     })
     .immediate();
+}
+
+/** What a list of old jobs needs of one that has ended. */
+export function noteInHistory(db: Db, id: string): void {
+  prepared(db, TO_HISTORY).run(id);
+}
+
+/** @returns true when there may be more of them. */
+export function removeSomeResults(db: Db, id: string): boolean {
+  const some = 'SELECT name FROM job_results WHERE job_id = :id LIMIT :limit';
+  const remove = prepared(db, `DELETE FROM job_results WHERE job_id = :id AND name IN (${some})`);
+  return remove.run({ id, limit: CHUNK }).changes === CHUNK;
 }
 
 /** Not while another waits for it: that one would wait for a job that is not there. */
@@ -39,7 +47,8 @@ const OLD = `SELECT id FROM jobs WHERE completed_at < ? AND state IN ('completed
   AND NOT EXISTS (SELECT 1 FROM jobs AS others WHERE others.after = jobs.id) ORDER BY completed_at LIMIT 1`;
 /** An id may have been used before. While it is removed in chunks the first figures are the right ones. */
 const TO_HISTORY = `INSERT INTO job_history(id, name, state, total, processed, failed, created_at, started_at, completed_at)
-  SELECT id, name, state, total, processed, failed, created_at, started_at, completed_at FROM jobs WHERE id = ?
+  SELECT id, name, state, total, processed, failed, created_at, started_at, completed_at FROM jobs
+  WHERE id = ? AND state IN ('completed', 'failed', 'cancelled')
   ON CONFLICT(id) DO UPDATE SET name = excluded.name, state = excluded.state, total = excluded.total,
     processed = excluded.processed, failed = excluded.failed, created_at = excluded.created_at,
     started_at = excluded.started_at, completed_at = excluded.completed_at

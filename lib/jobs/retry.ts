@@ -10,13 +10,12 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { QueueError } from '../errors.ts';
 import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
 import { entryNameOf } from '../spool/letters.ts';
 import { type Refusal, retryLetters } from '../worker/retry.ts';
 import { withJobs } from './database.ts';
-import { CHUNK, endIfDone, letterOf } from './items.ts';
+import { chunksOf, endIfDone, letterOf, RETRY_HINT, refuseCancelled, retryItems } from './items.ts';
 import { type Job, type ResultRow, readJob } from './job.ts';
 import { resultRows } from './results.ts';
 import { requireJob } from './seal.ts';
@@ -37,23 +36,34 @@ export function retryJob(
 ): RetryReport {
   requireJob(spool, id);
   return withJobs(spool, (db) => {
-    refuseCancelled(readJob(db, id));
+    refuseCancelled(readJob(db, id), RETRY_HINT);
     const refused: Refusal[] = [];
     const rows = rowsToRetry(db, spool, id, refused);
-    for (let at = 0; at < rows.length; at += CHUNK) {
-      markQueued(db, id, rows.slice(at, at + CHUNK), rows.length);
-      onProgress(at / 2, rows.length);
+    // A million letters take a minute to go back: until the last has, none counts as never published.
+    const since = Date.now() + rows.length;
+    let done = 0;
+    const advance = (some: readonly ResultRow[]): void => {
+      done += some.length / 2;
+      onProgress(done, rows.length);
+    };
+    for (const some of chunksOf(rows)) {
+      retryItems(
+        db,
+        id,
+        some.map(({ name }) => name),
+        since,
+      );
+      advance(some);
     }
     let retried = 0;
-    for (let at = 0; at < rows.length; at += CHUNK) {
-      const some = rows.slice(at, at + CHUNK);
+    for (const some of chunksOf(rows)) {
       const report = retryLetters(
         spool,
         some.flatMap(({ name }) => letterOf(spool, name) ?? []),
       );
       retried += report.retried.length;
       refused.push(...stillFailed(db, spool, id, some, report.refused));
-      onProgress((rows.length + at + some.length) / 2, rows.length);
+      advance(some);
     }
     db.transaction(() => endIfDone(db, id)).immediate();
     return { job: readJob(db, id), retried, refused };
@@ -74,20 +84,6 @@ function rowsToRetry(db: Db, spool: Spool, id: string, refused: Refusal[]): Resu
 
 const WAITING = 'its entry is in pending/ already';
 const NO_LETTER = 'its dead letter is gone';
-
-function markQueued(db: Db, id: string, rows: readonly ResultRow[], count: number): void {
-  // A million letters take a minute to go back: until the last has, none counts as never published.
-  const since = Date.now() + count;
-  db.transaction(() => {
-    refuseCancelled(readJob(db, id));
-    const mark = db.prepare(
-      `UPDATE job_results SET state = 'queued', error = NULL, details = NULL, duration_us = NULL, finished_at = ?
-       WHERE job_id = ? AND name = ? AND state IN ('failed', 'queued')`,
-    );
-    for (const { name } of rows) mark.run(since, id, name);
-    db.prepare("UPDATE jobs SET state = 'running', completed_at = NULL, error = NULL WHERE id = ?").run(id);
-  }).immediate();
-}
 
 /** What could not go back after all, and is not there in another way, is failed as it was. */
 function stillFailed(
@@ -116,11 +112,4 @@ function stillFailed(
         .map(({ name }) => ({ name, why: whys.get(name) ?? NO_LETTER }));
     })
     .immediate();
-}
-
-function refuseCancelled(job: Job): void {
-  if (job.state !== 'cancelled') return;
-  throw new QueueError('USAGE', `the job '${job.id}' was cancelled`, {
-    hint: 'queue-failed retry tries single entries again, without a job.',
-  });
 }
