@@ -6,8 +6,19 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { registerItems } from '../lib/jobs/items.ts';
 import { noteBlock } from '../lib/jobs/row-bookmark.ts';
-import { create, job, onJobs, putEntryOf, putItems, putLetter, record, show } from './support/jobs.ts';
-import { jobsRows, template, writeIn } from './support/jobs-rows.ts';
+import {
+  create,
+  jobsRows,
+  onJobs,
+  putEntryOf,
+  putItems,
+  putLetter,
+  queueJob,
+  record,
+  show,
+  template,
+  writeIn,
+} from './support/jobs.ts';
 import { DIST, type Project, project, waitFor } from './support/project.ts';
 import {
   background,
@@ -36,7 +47,7 @@ test('a dead letter of a cancelled job is applied when queue-failed puts it back
   onJobs(self, (db) => registerItems(db, id, [{ name, item: 'one' }]));
   record(self, id, [name], { state: 'failed', error: 'boom' });
   putLetter(self, id, name);
-  await job(self, ['cancel', id]);
+  await queueJob(self, ['cancel', id]);
   const result = await self.run('queue-failed', ['retry', name]);
   assert.equal(result.code, 0, result.stderr);
   await once(self);
@@ -71,17 +82,17 @@ test('entries that a killed cancel left in pending/ are not applied when the job
     withLog(self);
     const id = await create(self);
     const [name = ''] = putItems(self, id, 1);
-    await job(self, ['cancel', id]);
+    await queueJob(self, ['cancel', id]);
     // As when it died before it took this one out.
     putEntryOf(self, id, name);
-    await job(self, ['pause']);
-    if (retire === 'delete') await job(self, ['delete', id]);
+    await queueJob(self, ['pause']);
+    if (retire === 'delete') await queueJob(self, ['delete', id]);
     else {
       execute(self, 'UPDATE jobs SET completed_at = 1', join(self.spool, 'jobs.db'));
       await once(self, 0, { QUEUE_JOB_RETENTION: '60' });
     }
     assert.deepEqual(jobsRows(self, 'SELECT id FROM jobs'), [], retire);
-    await job(self, ['resume']);
+    await queueJob(self, ['resume']);
     startNoWorker(self);
     await once(self);
     assert.deepEqual(logged(self), [], retire);
@@ -99,10 +110,10 @@ test('an old cancelled job stays while it has queued items', async (t) => {
     "UPDATE jobs SET state = 'cancelled', is_sealed = 1, completed_at = 1",
     join(self.spool, 'jobs.db'),
   );
-  await job(self, ['pause']);
+  await queueJob(self, ['pause']);
   await once(self, 1, { QUEUE_JOB_RETENTION: '60' });
   assert.equal((await show(self, id)).state, 'cancelled');
-  await job(self, ['resume']);
+  await queueJob(self, ['resume']);
   startNoWorker(self);
   await once(self, 0, { QUEUE_JOB_RETENTION: '60' });
   assert.deepEqual(logged(self), []);
@@ -125,7 +136,7 @@ test('what the worker has read ahead of a job that is deleted meanwhile is not a
   const pid = await startWorker(self, { QUEUE_BATCH_SIZE: '100', SQLITE_TIMEOUT: '120000' });
   await waitFor('the first entries', () => logged(self).length > 0);
   process.kill(pid, 'SIGSTOP');
-  await job(self, ['delete', id, '--force']);
+  await queueJob(self, ['delete', id, '--force']);
   process.kill(pid, 'SIGCONT');
   await waitFor('all', () => self.names('pending').length === 0);
   await stopWorker(self);
@@ -152,7 +163,7 @@ test('rows are over or go on, whatever the last call was before SIGKILL', { skip
     prepare(self);
     await strike(self, killAt(point), command);
     const [row] = jobsRows(self, 'SELECT id, is_sealed FROM jobs');
-    if (row?.is_sealed === 0) await job(self, ['create', '--job', String(row.id), '--rows', 'rows.csv']);
+    if (row?.is_sealed === 0) await queueJob(self, ['create', '--job', String(row.id), '--rows', 'rows.csv']);
     assert.deepEqual(
       jobsRows(self, 'SELECT total, is_sealed FROM jobs'),
       [{ total: 2, is_sealed: 1 }],
@@ -176,13 +187,13 @@ test('of two that go on with the rows of one job, the second is refused', async 
     id,
   ]);
   await waitFor('the first', () => jobsRows(self, 'SELECT pid FROM job_rows').length === 1);
-  const { stderr } = await job(self, ['create', '--job', id, '--rows', fifo], 2);
+  const { stderr } = await queueJob(self, ['create', '--job', id, '--rows', fifo], 2);
   assert.match(stderr, /process \d+ is enqueueing rows/);
   process.kill(first.pid, 'SIGKILL');
   await first.ended;
   // Nothing of it is enqueued: the job takes another file.
   writeIn(self, 'other.csv', 't\na\n');
-  await job(self, ['create', '--job', id, '--rows', 'other.csv']);
+  await queueJob(self, ['create', '--job', id, '--rows', 'other.csv']);
   assert.equal((await show(self, id)).total, 1);
 });
 
@@ -208,7 +219,7 @@ test('rows of a job with a total that were never published are not withdrawn: th
   });
   await once(self);
   assert.equal((await show(self, id)).withdrawn, 0);
-  await job(self, ['create', '--job', id, '--rows', path]);
+  await queueJob(self, ['create', '--job', id, '--rows', path]);
   assert.deepEqual([self.names('pending').length, (await show(self, id)).total], [3, 3]);
 });
 
@@ -221,7 +232,7 @@ test('sealing a job starts what waits for it', async (t) => {
   for (const name of self.names('pending')) rmSync(join(self.spool, 'pending', name));
   putItems(self, second, 1);
   for (const name of self.names('.tmp')) rmSync(join(self.spool, '.tmp', name));
-  await job(self, ['seal', first]);
+  await queueJob(self, ['seal', first]);
   await waitFor('the second', () => logged(self).length === 1);
   await stopWorker(self);
 });

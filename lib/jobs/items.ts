@@ -156,6 +156,9 @@ export function retryItems(db: Db, id: string, names: readonly string[], now = D
   );
 }
 
+/** For `refuseCancelled`, where items are to be tried again. */
+export const RETRY_HINT = 'queue-failed retry tries single entries again, without a job.';
+
 /**
  * No more items will come, and no rows go on.
  * @throws QueueError NOT_FOUND; USAGE when it was cancelled.
@@ -164,7 +167,7 @@ export function sealJob(db: Db, id: string): Job {
   return db
     .transaction(() => {
       const job = readJob(db, id);
-      if (job.state === 'cancelled') throw new QueueError('USAGE', `the job '${id}' was cancelled`);
+      refuseCancelled(job);
       db.prepare('UPDATE jobs SET is_sealed = 1 WHERE id = ?').run(id);
       db.prepare('DELETE FROM job_rows WHERE job_id = ?').run(id);
       endIfDone(db, id);
@@ -238,11 +241,17 @@ const END = `UPDATE jobs SET
     completed_at = CASE WHEN NOT (${HAS_ALL}) THEN NULL WHEN state = ${STATE} THEN completed_at ELSE :now END
   WHERE id = :id AND state <> 'cancelled' AND (state <> ${STATE} OR error IS NOT ${ERROR})`;
 
+/** @throws QueueError USAGE. */
+export function refuseCancelled({ id, state }: Job, hint?: string): void {
+  if (state !== 'cancelled') return;
+  throw new QueueError('USAGE', `the job '${id}' was cancelled`, hint === undefined ? {} : { hint });
+}
+
 function refuseClosed(job: Job, count: number): void {
   const refuse = (why: string, hint: string): never => {
     throw new QueueError('USAGE', `the job '${job.id}' ${why}`, { hint });
   };
-  if (job.state === 'cancelled') refuse('was cancelled', 'Create another.');
+  refuseCancelled(job, 'Create another.');
   const room = job.expected === null ? Number.POSITIVE_INFINITY : job.expected - job.total;
   if (count > room) refuse(`has room for ${room} of its ${job.expected} items`, 'Create another.');
   if (job.isSealed || hasEnded(job.state)) refuse('is sealed: it takes no more items', 'Create another.');
@@ -259,7 +268,8 @@ export function prepared(db: Db, sql: string): Prepared {
   return statement;
 }
 
-function chunksOf<T>(list: readonly T[]): T[][] {
+/** For one transaction each. */
+export function chunksOf<T>(list: readonly T[]): T[][] {
   const count = Math.ceil(list.length / CHUNK);
   return Array.from({ length: count }, (_, index) => list.slice(index * CHUNK, (index + 1) * CHUNK));
 }

@@ -11,7 +11,7 @@ import type { Spool } from '../spool/layout.ts';
 import { type CancelOptions, cancelJob } from './cancel.ts';
 import { withJobs, withJobsToRead } from './database.ts';
 import { hasEnded, type Job, type JobState, queuedOf, readJob } from './job.ts';
-import { removeSome } from './retention.ts';
+import { noteInHistory, removeSome } from './retention.ts';
 import { requireJob } from './seal.ts';
 
 export interface RemoveOptions extends CancelOptions {
@@ -56,16 +56,12 @@ export function removeOldJobs(
 }
 
 /** @throws QueueError NOT_FOUND; USAGE when it has queued items, or others wait for it. */
-export function removeRows(db: Db, spool: Spool, id: string): void {
+function removeRows(db: Db, spool: Spool, id: string): void {
   db.transaction(() => {
     refuseNeeded(db, readJob(db, id));
-    // No item comes any more. Once there is a line it stays: this may be the rest of an interrupted removal.
+    // No item comes any more.
     db.prepare('UPDATE jobs SET is_sealed = 1 WHERE id = ?').run(id);
-    db.prepare(
-      `INSERT OR IGNORE INTO job_history
-         SELECT id, name, state, total, processed, failed, created_at, started_at, completed_at
-         FROM jobs WHERE id = ? AND state IN ('completed', 'failed', 'cancelled')`,
-    ).run(id);
+    noteInHistory(db, id);
   }).immediate();
   const some = db.transaction(() => removeSome(db, spool, id));
   while (some.immediate()) {}

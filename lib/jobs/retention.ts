@@ -26,11 +26,16 @@ export function removeSomeOld(db: Db, spool: Spool, olderThanMs: number, now = D
         .pluck()
         .get(now - olderThanMs) as string | undefined;
       if (id === undefined) return false;
-      prepared(db, TO_HISTORY).run(id);
+      noteInHistory(db, id);
       removeSome(db, spool, id);
       return true;
     })
     .immediate();
+}
+
+/** What a list of old jobs needs of one that has ended. */
+export function noteInHistory(db: Db, id: string): void {
+  prepared(db, TO_HISTORY).run(id);
 }
 
 /**
@@ -66,7 +71,8 @@ const OLD = `SELECT id FROM jobs WHERE completed_at < ? AND state IN ('completed
   AND NOT EXISTS (SELECT 1 FROM jobs AS others WHERE others.after = jobs.id) ORDER BY completed_at LIMIT 1`;
 /** An id may have been used before. While it is removed in chunks the first figures are the right ones. */
 const TO_HISTORY = `INSERT INTO job_history(id, name, state, total, processed, failed, created_at, started_at, completed_at)
-  SELECT id, name, state, total, processed, failed, created_at, started_at, completed_at FROM jobs WHERE id = ?
+  SELECT id, name, state, total, processed, failed, created_at, started_at, completed_at FROM jobs
+  WHERE id = ? AND state IN ('completed', 'failed', 'cancelled')
   ON CONFLICT(id) DO UPDATE SET name = excluded.name, state = excluded.state, total = excluded.total,
     processed = excluded.processed, failed = excluded.failed, created_at = excluded.created_at,
     started_at = excluded.started_at, completed_at = excluded.completed_at

@@ -10,13 +10,12 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { QueueError } from '../errors.ts';
 import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
 import { entryNameOf, readLetter } from '../spool/letters.ts';
 import { putBackLetters, type Refusal, type RetryResult } from '../worker/retry.ts';
 import { withJobs, withJobsToRead } from './database.ts';
-import { CHUNK, endIfDone, letterOf, retryItems } from './items.ts';
+import { CHUNK, endIfDone, letterOf, RETRY_HINT, refuseCancelled, retryItems } from './items.ts';
 import { findJob, type Job, type ResultRow, readJob } from './job.ts';
 import { resultRows } from './results.ts';
 import { requireJob } from './seal.ts';
@@ -37,11 +36,12 @@ export function retryJob(
 ): RetryReport {
   requireJob(spool, id);
   return withJobs(spool, (db) => {
-    if (readJob(db, id).state === 'cancelled') throw cancelled(id);
+    refuseCancelled(readJob(db, id), RETRY_HINT);
     const refused: Refusal[] = [];
     const rows = rowsToRetry(db, spool, id, refused);
     for (let at = 0; at < rows.length; at += CHUNK) {
-      if (!mark(db, id, rows.slice(at, at + CHUNK), rows.length)) throw cancelled(id);
+      if (!mark(db, id, rows.slice(at, at + CHUNK), rows.length))
+        refuseCancelled(readJob(db, id), RETRY_HINT);
       onProgress(at / 2, rows.length);
     }
     let retried = 0;
@@ -162,10 +162,4 @@ function stillFailed(
       return restored.map(({ name }) => ({ name, why: whys.get(name) ?? NO_LETTER }));
     })
     .immediate();
-}
-
-function cancelled(id: string): QueueError {
-  return new QueueError('USAGE', `the job '${id}' was cancelled`, {
-    hint: 'queue-failed retry tries single entries again, without a job.',
-  });
 }

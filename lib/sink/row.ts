@@ -32,7 +32,7 @@ export interface Row {
 
 export type OnConflict = 'ignore' | 'replace' | 'update';
 
-export const ON_CONFLICT: readonly OnConflict[] = ['ignore', 'replace', 'update'];
+const ON_CONFLICT: readonly OnConflict[] = ['ignore', 'replace', 'update'];
 
 /** The names that an entry gives the parts of a row, in the order in which the call lists them. */
 export const ROW_PARAMS = ['table', 'data', 'source', 'hash_fields', 'content_hash', 'on_conflict'] as const;

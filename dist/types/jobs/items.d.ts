@@ -40,6 +40,8 @@ export declare function recordFates(db: Db, fates: readonly Fate[]): void;
  * @returns false when the job is cancelled, or not there: nothing is changed then.
  */
 export declare function retryItems(db: Db, id: string, names: readonly string[], now?: number): boolean;
+/** For `refuseCancelled`, where items are to be tried again. */
+export declare const RETRY_HINT = "queue-failed retry tries single entries again, without a job.";
 /**
  * No more items will come, and no rows go on.
  * @throws QueueError NOT_FOUND; USAGE when it was cancelled.
@@ -59,5 +61,9 @@ export declare function letterOf(spool: Spool, name: string): string | undefined
  * one of them is, else as completed; and then those that wait for it start. Call it inside a transaction.
  */
 export declare function endIfDone(db: Db, id: string, now?: number): void;
+/** @throws QueueError USAGE. */
+export declare function refuseCancelled({ id, state }: Job, hint?: string): void;
 /** Preparing a statement costs as much as running it ten times. */
 export declare function prepared(db: Db, sql: string): Prepared;
+/** For one transaction each. */
+export declare function chunksOf<T>(list: readonly T[]): T[][];

@@ -6,6 +6,8 @@ import type { Spool } from '../spool/layout.js';
  * @returns true when there is more to remove.
  */
 export declare function removeSomeOld(db: Db, spool: Spool, olderThanMs: number, now?: number): boolean;
+/** What a list of old jobs needs of one that has ended. */
+export declare function noteInHistory(db: Db, id: string): void;
 /**
  * Removes up to CHUNK results of a job, and it with the last ones. To be called in a transaction.
  *

@@ -1,5 +1,6 @@
 /** The part of queue-job create that is about templates and rows. */
 import { closeSync, constants, fstatSync, type Stats } from 'node:fs';
+import { basename } from 'node:path';
 import type { Config } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
 import { openJobs } from '../../jobs/database.ts';
@@ -66,13 +67,13 @@ export function hasRows(values: RowsArguments): boolean {
 
 /**
  * Enqueues a template, once or for each row.
- * @param create makes the job, which has this template; not called with --job.
+ * @param create makes the job, which has this template and, if it is given none, this name; not called with --job.
  * @throws QueueError; RowsStopped when it stops in the middle.
  */
 export async function createRows(
   { config, spool }: { config: Config; spool: Spool },
   values: RowsArguments,
-  create: (template: string) => Job,
+  create: (template: string, name: string) => Job,
 ): Promise<RowsOutcome> {
   const db = openJobs(spool);
   const where = { db, config, spool };
@@ -83,7 +84,7 @@ export async function createRows(
   const template = loadTemplate(config, name);
   let id = old?.id;
   const job = (): string => {
-    id ??= create(values.template?.includes('/') ? template.path : name).id;
+    id ??= create(values.template?.includes('/') ? template.path : name, basename(name, '.json')).id;
     return id;
   };
   let report = { enqueued: 0, skipped: 0 };

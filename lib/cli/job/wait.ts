@@ -2,6 +2,8 @@
 import { EXIT } from '../../errors.ts';
 import { hasEnded } from '../../jobs/job.ts';
 import { type Waited, waitForJob } from '../../jobs/wait.ts';
+import type { Spool } from '../../spool/layout.ts';
+import { readPauses } from '../../spool/pause.ts';
 import { countOf, printable } from '../../terminal/text.ts';
 import { printJson, printLines } from '../output.ts';
 import { numberOption, parse } from '../runner.ts';
@@ -34,20 +36,28 @@ Examples:
       json: { type: 'boolean', default: false },
     });
     const id = oneId(positionals);
+    const spool = ownSpool();
     const timeout =
       values.timeout === undefined
         ? undefined
         : numberOption('--timeout', values.timeout, { min: 0, max: MAX_TIMEOUT_S });
-    const waited = await waitForJob(ownSpool(), id, { timeout });
+    const waited = await waitForJob(spool, id, { timeout });
     if (values.json) {
       const { state, job = null, firstError = null } = waited;
       printJson({ id, state, job, firstError });
     } else if (waited.state === 'completed') printLines([sentence(waited)]);
-    else process.stderr.write(`queue-job: ${sentence(waited)}\n`);
+    else process.stderr.write(`queue-job: ${sentence(waited)}${obstacle(spool, waited)}\n`);
     if (!hasEnded(waited.state)) return EXIT.notYet;
     return waited.state === 'completed' ? EXIT.ok : EXIT.entryFailed;
   },
 };
+
+/** What a job that has not ended may be waiting for. */
+function obstacle(spool: Spool, { id, state, job }: Waited): string {
+  if (hasEnded(state)) return '';
+  if (readPauses(spool).all) return '; the queue is paused: queue-job resume';
+  return job && !job.isSealed ? `; more items may come: queue-job seal ${id}` : `; queue-job show ${id}`;
+}
 
 function sentence({ id, state, job, firstError }: Waited): string {
   const items = job ? ` of ${job.expected ?? job.total} items` : '';
