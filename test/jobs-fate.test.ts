@@ -40,13 +40,16 @@ test('wait: 0 completed, 3 failed or cancelled, 4 not yet, 1 none; and it is tol
     (await queueJob(self, ['wait', open, '--timeout', '0.1'], 4)).stderr,
     /is queued: 0 of 0 items are decided; more items may come: queue-job seal \S+\n$/,
   );
+  const next = await create(self, '--after', open);
   await queueJob(self, ['cancel', open]);
+  const inVain = await queueJob(self, ['wait', next], 3);
+  assert.match(inVain.stderr, new RegExp(`never starts: it waits for ${open}, which was cancelled`));
   assert.match(
     (await queueJob(self, ['wait', open], 3)).stderr,
     /was cancelled: 0 of 0 items were withdrawn\n$/,
   );
   const report = await json<Record<string, unknown>>(self, ['wait', failed], 3);
-  assert.deepEqual(Object.keys(report), ['id', 'state', 'job', 'firstError']);
+  assert.deepEqual(Object.keys(report), ['id', 'state', 'job', 'firstError', 'deadEnd']);
   assert.deepEqual([report.state, report.firstError], ['failed', 'boom']);
 });
 

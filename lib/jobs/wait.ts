@@ -30,13 +30,15 @@ export interface Waited {
   readonly job: Job | undefined;
   /** The error of the first item that failed. */
   readonly firstError: string | undefined;
+  /** The job that it waits for, when that one was cancelled or removed and can't be completed any more. */
+  readonly deadEnd: string | undefined;
 }
 
 const POLL_MS = 50;
 const CARE_INTERVAL_MS = 5000;
 
 /**
- * @returns its state: that of a job that has ended, unless the time was over.
+ * @returns its state: that of a job that has ended, unless the time was over or it can't start any more.
  * @throws QueueError NOT_FOUND when there is no such job, or it was removed and no history has it.
  */
 export async function waitForJob(spool: Spool, id: string, options: WaitOptions = {}): Promise<Waited> {
@@ -54,7 +56,7 @@ export async function waitForJob(spool: Spool, id: string, options: WaitOptions 
       if (current !== version) {
         version = current;
         last = look(db, id);
-        if (hasEnded(last.state)) return last;
+        if (hasEnded(last.state) || last.deadEnd !== undefined) return last;
       }
       if (performance.now() - cared > CARE_INTERVAL_MS) {
         if (fileOf(spool) !== file) throw removed(spool);
@@ -98,7 +100,13 @@ function look(db: Db, id: string): Waited {
     )
     .pluck()
     .get(id) as string | null | undefined;
-  return { id, state, job, firstError: firstError ?? undefined };
+  return { id, state, job, firstError: firstError ?? undefined, deadEnd: deadEndOf(db, job) };
+}
+
+function deadEndOf(db: Db, job: Job | undefined): string | undefined {
+  if (!job || job.after === null || hasEnded(job.state)) return undefined;
+  const state = findJob(db, job.after)?.state;
+  return state === undefined || state === 'cancelled' ? job.after : undefined;
 }
 
 function care(spool: Spool, job: Job | undefined): void {
