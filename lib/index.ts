@@ -11,7 +11,7 @@ export { type JobDetails, type JobList, type ListOptions, listJobs, readJobDetai
 export { pauseOf as pauseQueue, resumeOf as resumeQueue } from './jobs/pause.ts';
 export { type RemoveOptions, removeJob, removeOldJobs } from './jobs/remove.ts';
 export { readResults } from './jobs/results.ts';
-export { type RetryReport, retryJob } from './jobs/retry.ts';
+export { type RetryReport, retryJob, retryLetters } from './jobs/retry.ts';
 export { seal as sealJob } from './jobs/seal.ts';
 export { type JobStats, type NameStats, type Period, readJobStats } from './jobs/stats.ts';
 export { type Waited, type WaitOptions, waitForJob } from './jobs/wait.ts';
@@ -104,5 +104,5 @@ export { type SyncOptions, type SyncTotals, syncQueues } from './sync/sync.ts';
 export { type RunOptions, runWorker, startWorker } from './worker/control.ts';
 export { type Log, openLog } from './worker/log.ts';
 export { livingWorker, type Presence, stopWorker } from './worker/presence.ts';
-export { discardLetters, type Refusal, type RetryResult, retryLetters } from './worker/retry.ts';
+export { discardLetters, type Refusal, type RetryResult } from './worker/retry.ts';
 export type { WorkerSummary } from './worker/work.ts';

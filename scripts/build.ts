@@ -42,18 +42,32 @@ const COMMON: BuildOptions = {
 const CJS: BuildOptions = {
   ...COMMON,
   format: 'cjs',
-  external: ['better-sqlite3'],
+  // cli-table3 requires @colors/colors when a table asks it for colours, and none does.
+  external: ['better-sqlite3', '@colors/colors'],
   alias: {
     // proper-lockfile asks for it only to have fs; its patches of fs would cost every start.
     'graceful-fs': 'node:fs',
     // Its main file requires its parts by names that only run time knows.
     'jsonc-parser': 'jsonc-parser/lib/esm/main.js',
+    // sparkly imports it for the one style that has colours.
+    chalk: 'node:util',
+    'emoji-regex': './scripts/stand-ins/emoji-regex.cjs',
   },
   define: { 'import.meta.url': '__url' },
 };
 
 /** The driver's other halves: a binding to libpq, and sockets of a platform that has no node:net. */
 const POSTGRES: BuildOptions = { ...CJS, external: ['pg-native', 'pg-cloudflare', 'better-sqlite3'] };
+/**
+ * What nearly every executable needs is beside them, once. queue-write, which is to write whatever else is broken,
+ * carries its own.
+ */
+const SHARED = ['proper-lockfile', 'write-file-atomic'];
+const WITH_SHARED: BuildOptions = {
+  ...CJS,
+  external: ['better-sqlite3', '@colors/colors', ...SHARED.map(sharedFile)],
+  alias: { ...CJS.alias, ...Object.fromEntries(SHARED.map((name) => [name, sharedFile(name)])) },
+};
 
 /** In the syntax of any Node: one clear line where the addon would crash the process. */
 const NODE_CHECK = `if(parseInt(process.versions.node,10)<22){process.stderr.write("hookspool needs Node 22 or later; this is "+process.versions.node+" ("+process.execPath+"). Upgrade it, or name another in QUEUE_NODE.\\n");process.exit(1)}`;
@@ -95,13 +109,16 @@ function build(dist: string): void {
   }
   copyFileSync(join(CLI, 'queue-write.txt'), join(dist, 'queue-write.txt'));
   for (const name of ['direct', 'jobs']) {
-    const code = bundle(`lib/producer/${name}.ts`, CJS);
+    const code = bundle(`lib/producer/${name}.ts`, WITH_SHARED);
     writeFileSync(join(dist, `${name}.cjs`), `${NODE_CHECK}${URL_OF_FILE}${code}`);
   }
   writeFileSync(
     join(dist, 'postgres.cjs'),
     `${URL_OF_FILE}${bundle('lib/sink/postgres/thread.ts', POSTGRES)}`,
   );
+  for (const name of SHARED) {
+    writeFileSync(join(dist, `${name}.cjs`), bundle(`./node_modules/${name}`, CJS));
+  }
   const api: BuildOptions = { ...COMMON, format: 'esm', target: 'node22', packages: 'external' };
   writeFileSync(join(dist, 'index.mjs'), bundle('lib/index.ts', api));
   writeDeclarations(join(dist, 'types'));
@@ -127,7 +144,7 @@ function writeExecutable(path: string, name: string): void {
   // Not by way of env, which costs as much as starting bash. -f: the comment's start is not to list the root
   // directory; -p: nothing is to be sourced or taken over from the environment.
   const shell = isProducer ? '#!/bin/bash -pf' : '#!/bin/sh';
-  const code = bundle(`lib/cli/${name}.ts`, CJS);
+  const code = bundle(`lib/cli/${name}.ts`, isProducer ? CJS : WITH_SHARED);
   writeFileSync(path, `${shell}\n':' /*\n${prologue}*/;${NODE_CHECK}${URL_OF_FILE}${code}`);
   chmodSync(path, 0o755);
 }
@@ -152,6 +169,11 @@ function bashProducer(): string {
   );
   const lines = code.split('\n').map((line) => line.trimStart());
   return `${lines.filter((line) => line !== '' && !line.startsWith('#')).join('\n')}\n`;
+}
+
+/** The file in dist/, as the others there require it. */
+function sharedFile(name: string): string {
+  return `./${name}.cjs`;
 }
 
 function bundle(entry: string, options: BuildOptions): string {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync 
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ItemResult, Job } from '../lib/jobs/job.ts';
-import { create, hasJobs, job, json, onJobs, putItems, record, show } from './support/jobs.ts';
+import { create, hasJobs, json, onJobs, putItems, queueJob, record, show } from './support/jobs.ts';
 import { DIST, project, waitFor } from './support/project.ts';
 import { background, logged, logs, putEntry, startNoWorker, withLog } from './support/queue.ts';
 import { inTerminal, noTmux } from './support/terminal.ts';
@@ -50,8 +50,8 @@ test('create takes name, total, meta, predecessor and time; --json has the docum
   assert.deepEqual([empty.state, empty.isSealed], ['completed', true]);
   // What is completed need not be waited for.
   assert.equal((await json<Job>(self, ['create', '--after', empty.id])).after, null);
-  await job(self, ['cancel', first]);
-  const { stderr } = await job(self, ['create', '--after', first], 2);
+  await queueJob(self, ['cancel', first]);
+  const { stderr } = await queueJob(self, ['create', '--after', first], 2);
   assert.match(stderr, /was cancelled: none can come after it/);
 });
 
@@ -94,15 +94,15 @@ test('usage errors are 2, ids that are not there 1 with a hint, and every comman
     assert.match(stderr, /^queue-job: /, args.join(' '));
   }
   for (const verb of ['seal', 'show', 'wait', 'results', 'retry', 'cancel', 'delete', 'export']) {
-    const { stderr } = await job(self, [verb, 'nope'], 1);
+    const { stderr } = await queueJob(self, [verb, 'nope'], 1);
     assert.match(stderr, /^queue-job: there is no job 'nope'\n {2}queue-job list shows them/, verb);
   }
-  assert.match((await job(self, ['create', '--after', 'nope'], 1)).stderr, /there is no job 'nope'/);
-  const { stdout } = await job(self, ['--help']);
+  assert.match((await queueJob(self, ['create', '--after', 'nope'], 1)).stderr, /there is no job 'nope'/);
+  const { stdout } = await queueJob(self, ['--help']);
   const verbs = [...stdout.matchAll(/^ {2}(\w+) {2,}\S/gm)].map(([, verb]) => verb as string);
   assert.equal(verbs.length, 16);
   for (const verb of verbs) {
-    const help = (await job(self, [verb, '--help'])).stdout;
+    const help = (await queueJob(self, [verb, '--help'])).stdout;
     assert.match(
       help,
       new RegExp(`^Usage: queue-job ${verb} ?[\\s\\S]*^Exit codes: 0[\\s\\S]*^Examples:\\n {2}\\S`, 'm'),
@@ -113,21 +113,21 @@ test('usage errors are 2, ids that are not there 1 with a hint, and every comman
 
 test('looking makes nothing: without jobs.db there are no jobs', async (t) => {
   const self = project(t);
-  assert.equal((await job(self, ['list'])).stdout, 'no jobs\n');
+  assert.equal((await queueJob(self, ['list'])).stdout, 'no jobs\n');
   assert.deepEqual(await json(self, ['list']), []);
-  assert.equal((await job(self, ['history'])).stdout, 'no job has ended\n');
-  assert.equal((await job(self, ['stats'])).stdout, 'no job has ended\n');
-  assert.equal((await job(self, ['export', '--all'])).stdout, '');
-  assert.equal((await job(self, ['pause', '--list'])).stdout, 'nothing is paused\n');
+  assert.equal((await queueJob(self, ['history'])).stdout, 'no job has ended\n');
+  assert.equal((await queueJob(self, ['stats'])).stdout, 'no job has ended\n');
+  assert.equal((await queueJob(self, ['export', '--all'])).stdout, '');
+  assert.equal((await queueJob(self, ['pause', '--list'])).stdout, 'nothing is paused\n');
   assert.equal(
-    (await job(self, ['delete', '--state', 'failed', '--older-than', '0'])).stdout,
+    (await queueJob(self, ['delete', '--state', 'failed', '--older-than', '0'])).stdout,
     '0 jobs removed\n',
   );
   for (const verb of ['seal', 'show', 'wait', 'results', 'retry', 'cancel', 'delete'])
-    await job(self, [verb, 'x'], 1);
+    await queueJob(self, [verb, 'x'], 1);
   assert.deepEqual(readdirSync(self.dir), []);
   startNoWorker(self);
-  await job(self, ['cancel', 'x'], 1);
+  await queueJob(self, ['cancel', 'x'], 1);
   assert.equal(hasJobs(self), false);
 });
 
@@ -139,7 +139,7 @@ test('what stands in the place of jobs.db is refused, not followed', async (t) =
   for (const plant of [() => symlinkSync(elsewhere, path), () => mkdirSync(path)]) {
     plant();
     for (const args of [['list'], ['create'], ['export', '--all']]) {
-      assert.match((await job(self, args, 1)).stderr, /the spool is refused: .*jobs\.db is not a file/);
+      assert.match((await queueJob(self, args, 1)).stderr, /the spool is refused: .*jobs\.db is not a file/);
     }
     rmSync(path, { recursive: true });
   }
@@ -147,12 +147,15 @@ test('what stands in the place of jobs.db is refused, not followed', async (t) =
   await create(self);
   onJobs(self, (db) => db.pragma('user_version = 99'));
   for (const args of [['list'], ['create']]) {
-    assert.match((await job(self, args, 1)).stderr, /is of version 99.*\n {2}Upgrade hookspool/);
+    assert.match((await queueJob(self, args, 1)).stderr, /is of version 99.*\n {2}Upgrade hookspool/);
   }
   rmSync(path);
   writeFileSync(path, 'this is no database'.repeat(100), { mode: 0o600 });
   for (const args of [['list'], ['create']]) {
-    assert.match((await job(self, args, 1)).stderr, /^queue-job: the jobs in .* can't be used: [^\n]*\n$/);
+    assert.match(
+      (await queueJob(self, args, 1)).stderr,
+      /^queue-job: the jobs in .* can't be used: [^\n]*\n$/,
+    );
   }
 });
 
@@ -170,13 +173,16 @@ test('list: states, names, limit, and a plain table in a pipe', async (t) => {
   assert.deepEqual(await ids('--state', 'completed'), []);
   assert.deepEqual(await ids('--name', 'import-*'), [a]);
   assert.deepEqual(await ids('--limit', '1'), [b]);
-  const { stdout } = await job(self, ['list']);
+  const { stdout } = await queueJob(self, ['list']);
   assert.match(stdout, /^id +name +state +done +items +failed +age +took\n/);
   assert.match(stdout, new RegExp(`^${a}  import-a +running +75% +3/4 +1 +\\d+ s +[\\d.]+ s…$`, 'm'));
   assert.match(stdout, new RegExp(`^${b}  other \\\\x1b\\[31m +queued +- +0/0\\+ +0 +\\d+ s +-$`, 'm'));
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
   assert.doesNotMatch(stdout, /\x1b/);
-  assert.match((await job(self, ['list', '--limit', '1'])).stdout, /\n\n1 of 2 jobs: --limit shows more\n$/);
+  assert.match(
+    (await queueJob(self, ['list', '--limit', '1'])).stdout,
+    /\n\n1 of 2 jobs: --limit shows more\n$/,
+  );
 });
 
 test('show: progress, what it waits for, meta and first errors', async (t) => {
@@ -186,7 +192,7 @@ test('show: progress, what it waits for, meta and first errors', async (t) => {
   const names = putItems(self, first, 8);
   record(self, first, names.slice(0, 1));
   record(self, first, names.slice(1), { state: 'failed', error: 'it \u001b broke' });
-  const text = (await job(self, ['show', first])).stdout;
+  const text = (await queueJob(self, ['show', first])).stdout;
   assert.match(
     text,
     new RegExp(
@@ -198,7 +204,7 @@ test('show: progress, what it waits for, meta and first errors', async (t) => {
     text,
     /^First 5 errors:\n( {2}item \d: it \\x1b broke\n){5} {2}and 2 more: queue-job results \S+ --failed\n$/m,
   );
-  const waiting = (await job(self, ['show', id])).stdout;
+  const waiting = (await queueJob(self, ['show', id])).stdout;
   assert.match(
     waiting,
     new RegExp(`^After: +${first} first, failed 100 %: it waits until its failed items`, 'm'),
@@ -220,7 +226,7 @@ test('results: lines, JSON lines, only the failed ones; a reader that goes away 
     error: 'boom\nbang',
     details: { code: 'X', hint: 'y' },
   });
-  const lines = (await job(self, ['results', id, '--json'])).stdout.trimEnd().split('\n');
+  const lines = (await queueJob(self, ['results', id, '--json'])).stdout.trimEnd().split('\n');
   const results = lines.map((line) => JSON.parse(line) as ItemResult);
   assert.deepEqual(
     results.map(({ name }) => name),
@@ -268,7 +274,7 @@ test('results: lines, JSON lines, only the failed ones; a reader that goes away 
     ],
   );
   assert.equal(
-    (await job(self, ['results', id, '--failed'])).stdout,
+    (await queueJob(self, ['results', id, '--failed'])).stdout,
     'failed      1.50 ms  item 1  boom\\nbang\n',
   );
   const { stdout, stderr } = await self.bash('set -o pipefail; "$1" results "$2" | head -1; echo $?', [
@@ -281,35 +287,38 @@ test('results: lines, JSON lines, only the failed ones; a reader that goes away 
 test('seal: a job without items is completed, one with items waits for them', async (t) => {
   const self = project(t);
   const id = await create(self);
-  assert.match((await job(self, ['seal', id])).stdout, /is sealed with 0 items: completed\n$/);
+  assert.match((await queueJob(self, ['seal', id])).stdout, /is sealed with 0 items: completed\n$/);
   const other = await create(self);
   const names = putItems(self, other, 1);
   assert.equal((await json<Job>(self, ['seal', other])).state, 'queued');
   record(self, other, names);
   assert.equal((await show(self, other)).state, 'completed');
-  await job(self, ['seal', other]);
+  await queueJob(self, ['seal', other]);
 });
 
 test('pause and resume: kept in the footer, the rest stays paused, and entries that wait get a worker', async (t) => {
   const self = project(t);
   withLog(self);
-  await job(self, ['pause']);
-  await job(self, ['pause', 'import']);
-  assert.equal((await job(self, ['pause', 'import'])).stdout, 'the operation import was already paused\n');
+  await queueJob(self, ['pause']);
+  await queueJob(self, ['pause', 'import']);
+  assert.equal(
+    (await queueJob(self, ['pause', 'import'])).stdout,
+    'the operation import was already paused\n',
+  );
   assert.deepEqual(await json(self, ['pause', '--list']), { all: true, operations: ['import'] });
   assert.match(
-    (await job(self, ['list'])).stdout,
+    (await queueJob(self, ['list'])).stdout,
     /\n\npaused: the whole queue\npaused: operation import\n$/,
   );
   putEntry(self, logs('a'));
   assert.equal(
-    (await job(self, ['resume', 'import'])).stdout,
+    (await queueJob(self, ['resume', 'import'])).stdout,
     'the operation import goes on\nstill paused: the whole queue\n',
   );
   assert.deepEqual(logged(self), []);
-  assert.equal((await job(self, ['resume'])).stdout, 'the whole queue goes on\n');
+  assert.equal((await queueJob(self, ['resume'])).stdout, 'the whole queue goes on\n');
   await waitFor('a worker to apply it', () => logged(self).length === 1);
-  assert.equal((await job(self, ['resume'])).stdout, 'the whole queue was not paused\n');
+  assert.equal((await queueJob(self, ['resume'])).stdout, 'the whole queue was not paused\n');
 });
 
 test('show --watch in a pipe: pages after a blank line until the job has ended', async (t) => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { ItemResult, Job } from '../lib/jobs/job.ts';
-import { assertCounters, create, job, json, onJobs, putItems, record, show } from './support/jobs.ts';
+import { accountOf, create, json, onJobs, putItems, queueJob, record, show } from './support/jobs.ts';
 import { DIST, project, projectWithin, waitFor } from './support/project.ts';
 import { background, startNoWorker } from './support/queue.ts';
 import { inTerminal, noTmux } from './support/terminal.ts';
@@ -31,13 +31,14 @@ const RESULT = fc.record({
   finishedAt: maybe(ISO),
 });
 
-/** Jobs as they may be: their counters are those of their items. */
+/** Jobs as they may be: their counters are those of their items, and their states follow from these. */
 const JOBS = fc.uniqueArray(
   fc
     .record({
       id: fc.uuid(),
       name: TEXT,
-      state: fc.constantFrom('running', 'cancelled', 'failed'),
+      isSealed: fc.boolean(),
+      isCancelled: fc.boolean(),
       expected: maybe(fc.nat()),
       meta: OBJECT,
       template: maybe(TEXT),
@@ -49,7 +50,7 @@ const JOBS = fc.uniqueArray(
       error: maybe(TEXT),
       results: fc.uniqueArray(RESULT, { selector: ({ name }) => name, maxLength: 8 }),
     })
-    .map(({ results, ...own }) => {
+    .map(({ results, isCancelled, ...own }) => {
       const count = (...states: string[]): number =>
         results.filter(({ state }) => states.includes(state)).length;
       const counts = {
@@ -58,7 +59,17 @@ const JOBS = fc.uniqueArray(
         failed: count('failed'),
         withdrawn: count('withdrawn'),
       };
-      return { ...own, isSealed: false, ...counts, results };
+      const { total, processed, failed } = counts;
+      if (isCancelled) return { ...own, state: 'cancelled', ...counts, results };
+      const hasEnded = own.isSealed && count('queued') === 0;
+      const runs = processed > 0 || own.startedAt !== null ? 'running' : 'queued';
+      return {
+        ...own,
+        state: hasEnded ? (failed > 0 ? 'failed' : 'completed') : runs,
+        error: hasEnded && failed > 0 ? `${failed} of ${total} items failed` : null,
+        ...counts,
+        results,
+      };
     }),
   { selector: ({ id }) => id, minLength: 1, maxLength: 3 },
 );
@@ -77,8 +88,8 @@ test('what is imported and exported again is the same, whatever it is', async (t
     fc.asyncProperty(JOBS, async (jobs) => {
       const own = projectWithin(self, `p${++at}`);
       const input = linesOf(jobs);
-      await job(own, ['import', '-'], 0, { input });
-      const first = (await job(own, ['export', '--all'])).stdout;
+      await queueJob(own, ['import', '-'], 0, { input });
+      const first = (await queueJob(own, ['export', '--all'])).stdout;
       const sorted = (text: string): unknown => {
         const lines = text
           .trimEnd()
@@ -97,11 +108,11 @@ test('what is imported and exported again is the same, whatever it is', async (t
         return Object.fromEntries(parts.map((part) => [part.job.id, part]));
       };
       assert.deepEqual(sorted(first), sorted(input));
-      for (const { id } of jobs) assertCounters(own, id);
+      for (const { id } of jobs) onJobs(own, (db) => accountOf(db, id));
       // Once more into another queue: byte for byte.
       const other = projectWithin(self, `p${++at}`);
-      await job(other, ['import', '-'], 0, { input: first });
-      assert.equal((await job(other, ['export', '--all'])).stdout, first);
+      await queueJob(other, ['import', '-'], 0, { input: first });
+      assert.equal((await queueJob(other, ['export', '--all'])).stdout, first);
     }),
     { numRuns: 8 },
   );
@@ -112,9 +123,9 @@ test('an id that is there is refused with its line; --replace replaces it, unles
   const ids = [await create(self, '--total', '1'), await create(self, '--total', '1')];
   for (const id of ids) record(self, id, putItems(self, id, 1));
   const file = join(self.dir, 'jobs.jsonl');
-  writeFileSync(file, (await job(self, ['export', '--all'])).stdout);
-  await job(self, ['delete', ids[0] as string]);
-  const { stderr } = await job(self, ['import', file], 1);
+  writeFileSync(file, (await queueJob(self, ['export', '--all'])).stdout);
+  await queueJob(self, ['delete', ids[0] as string]);
+  const { stderr } = await queueJob(self, ['import', file], 1);
   assert.equal(
     stderr,
     `queue-job: ${file}:3: there is a job '${ids[1]}' already (--replace replaces it)\n  imported before it: ${ids[0]}.\n`,
@@ -123,10 +134,10 @@ test('an id that is there is refused with its line; --replace replaces it, unles
   assert.equal((await show(self, ids[0] as string)).state, 'completed');
   onJobs(self, (db) => db.exec("UPDATE job_results SET state = 'queued'"));
   assert.match(
-    (await job(self, ['import', file, '--replace'], 1)).stderr,
+    (await queueJob(self, ['import', file, '--replace'], 1)).stderr,
     /has queued items \(1\): cancel it first\n {2}nothing was imported\.\n$/,
   );
-  assert.equal((await job(self, ['export', ids[1] as string])).stdout.split('\n').length, 3);
+  assert.equal((await queueJob(self, ['export', ids[1] as string])).stdout.split('\n').length, 3);
 });
 
 test('lines that are not right name file and line, and nothing of their job is taken in', async (t) => {
@@ -134,7 +145,7 @@ test('lines that are not right name file and line, and nothing of their job is t
   const source = projectWithin(self, 'source');
   const id = await create(source, '--total', '2');
   record(source, id, putItems(source, id, 2));
-  const good = (await job(source, ['export', id])).stdout;
+  const good = (await queueJob(source, ['export', id])).stdout;
   const [head, one, two] = good.split('\n') as [string, string, string];
   const cases: [string | Buffer, RegExp][] = [
     [`${head}\n${one}\n`, /:1: the job '\S+' has total 2, and its results make 1/],
@@ -155,7 +166,7 @@ test('lines that are not right name file and line, and nothing of their job is t
   for (const [text, message] of cases) {
     const file = join(self.dir, 'bad.jsonl');
     writeFileSync(file, text);
-    const { stderr } = await job(self, ['import', file], 1);
+    const { stderr } = await queueJob(self, ['import', file], 1);
     assert.match(
       stderr,
       new RegExp(`^queue-job: .*bad\\.jsonl${message.source}.*\n {2}nothing was imported\\.\n$`),
@@ -163,8 +174,8 @@ test('lines that are not right name file and line, and nothing of their job is t
     );
     assert.deepEqual(await json(self, ['list']), []);
   }
-  assert.match((await job(self, ['import', join(self.dir, 'none')], 1)).stderr, /ENOENT/);
-  await job(self, ['import', '-'], 0, { input: `\n${good}\n` });
+  assert.match((await queueJob(self, ['import', join(self.dir, 'none')], 1)).stderr, /ENOENT/);
+  await queueJob(self, ['import', '-'], 0, { input: `\n${good}\n` });
 });
 
 test('SIGKILL in the middle of an import: the jobs are whole or not there, and it can be done again', async (t) => {
@@ -177,7 +188,7 @@ test('SIGKILL in the middle of an import: the jobs are whole or not there, and i
     ids.push(id);
   }
   const file = join(self.dir, 'jobs.jsonl');
-  writeFileSync(file, (await job(source, ['export', '--all'])).stdout);
+  writeFileSync(file, (await queueJob(source, ['export', '--all'])).stdout);
   startNoWorker(self);
   const known = (): number =>
     onJobs(self, (db) => db.prepare('SELECT count(*) FROM jobs').pluck().get() as number);
@@ -188,13 +199,13 @@ test('SIGKILL in the middle of an import: the jobs are whole or not there, and i
     await running.ended;
     for (const { id, total, processed } of await json<Job[]>(self, ['list'])) {
       assert.deepEqual([total, processed], [3000, 3000], id);
-      assertCounters(self, id);
+      onJobs(self, (db) => accountOf(db, id));
     }
   }
   assert.deepEqual(await json(self, ['import', file, '--replace']), { jobs: ids, results: 15_000 });
   assert.equal(
-    (await job(self, ['export', '--all'])).stdout,
-    (await job(source, ['export', '--all'])).stdout,
+    (await queueJob(self, ['export', '--all'])).stdout,
+    (await queueJob(source, ['export', '--all'])).stdout,
   );
 });
 
@@ -230,7 +241,7 @@ test('history and stats: by name and over time, those that were removed included
   assert.equal(past[2]?.seconds, 2);
   assert.equal((await json<unknown[]>(self, ['history', '--days', '100', '--name', 'oth*'])).length, 1);
   assert.match(
-    (await job(self, ['history', '--days', '100'])).stdout,
+    (await queueJob(self, ['history', '--days', '100'])).stdout,
     /^b +other +cancelled +0 +0 +\S+ \S+ +-$/m,
   );
   const stats = await json<{
@@ -259,7 +270,7 @@ test('history and stats: by name and over time, those that were removed included
     stats.periods.reduce((sum, { items }) => sum + items, 0),
     1000,
   );
-  const { stdout } = await job(self, ['stats', '--days', '1']);
+  const { stdout } = await queueJob(self, ['stats', '--days', '1']);
   assert.match(
     stdout,
     /^name +jobs +failed +items +failing +items\/s +p50 +p90 +max\nimport +11 +1 +1000 +2\.5% +18 +5\.0 s +9\.0 s +10 s\n\nItems per hour\nfrom \(UTC\) +jobs +items +failed\n/,

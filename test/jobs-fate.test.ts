@@ -7,14 +7,14 @@ import { dropUnpublished, registerItems } from '../lib/jobs/items.ts';
 import type { Job } from '../lib/jobs/job.ts';
 import { spoolAt } from '../lib/spool/layout.ts';
 import {
-  assertCounters,
+  accountOf,
   create,
-  job,
   json,
   onJobs,
   putEntryOf,
   putItems,
   putLetter,
+  queueJob,
   record,
   show,
   writeManifest,
@@ -28,22 +28,28 @@ test('wait: 0 completed, 3 failed or cancelled, 4 not yet, 1 none; and it is tol
   const self = project(t);
   const done = await create(self, '--total', '1');
   record(self, done, putItems(self, done, 1));
-  assert.equal((await job(self, ['wait', done])).stdout, `the job ${done} is completed (1 item)\n`);
+  assert.equal((await queueJob(self, ['wait', done])).stdout, `the job ${done} is completed (1 item)\n`);
   const failed = await create(self, '--total', '2');
   record(self, failed, putItems(self, failed, 2), { state: 'failed', error: 'boom' });
   assert.match(
-    (await job(self, ['wait', failed], 3)).stderr,
+    (await queueJob(self, ['wait', failed], 3)).stderr,
     /has failed: 2 of 2 items; the first error: boom\n$/,
   );
   const open = await create(self);
   assert.match(
-    (await job(self, ['wait', open, '--timeout', '0.1'], 4)).stderr,
-    /is queued: 0 of 0 items are decided\n$/,
+    (await queueJob(self, ['wait', open, '--timeout', '0.1'], 4)).stderr,
+    /is queued: 0 of 0 items are decided; more items may come: queue-job seal \S+\n$/,
   );
-  await job(self, ['cancel', open]);
-  assert.match((await job(self, ['wait', open], 3)).stderr, /was cancelled: 0 of 0 items were withdrawn\n$/);
+  const next = await create(self, '--after', open);
+  await queueJob(self, ['cancel', open]);
+  const inVain = await queueJob(self, ['wait', next], 3);
+  assert.match(inVain.stderr, new RegExp(`never starts: it waits for ${open}, which was cancelled`));
+  assert.match(
+    (await queueJob(self, ['wait', open], 3)).stderr,
+    /was cancelled: 0 of 0 items were withdrawn\n$/,
+  );
   const report = await json<Record<string, unknown>>(self, ['wait', failed], 3);
-  assert.deepEqual(Object.keys(report), ['id', 'state', 'job', 'firstError']);
+  assert.deepEqual(Object.keys(report), ['id', 'state', 'job', 'firstError', 'deadEnd']);
   assert.deepEqual([report.state, report.firstError], ['failed', 'boom']);
 });
 
@@ -74,9 +80,9 @@ test('a job that is removed while someone waits: the history knows, or it is not
   assert.equal(await waiting.ended, 0);
   const { state, job: left } = JSON.parse(waiting.text()) as Record<string, unknown>;
   assert.deepEqual([state, left, name !== undefined], ['completed', null, true]);
-  await job(self, ['wait', id]);
+  await queueJob(self, ['wait', id]);
   onJobs(self, (db) => db.exec('DELETE FROM job_history'));
-  await job(self, ['wait', id], 1);
+  await queueJob(self, ['wait', id], 1);
 });
 
 test('wait starts a worker when entries wait, and ends when items were never published', async (t) => {
@@ -87,7 +93,7 @@ test('wait starts a worker when entries wait, and ends when items were never pub
   rmSync(join(self.spool, 'pending', lost));
   record(self, id, [name]);
   onJobs(self, (db) => db.exec(`UPDATE job_results SET finished_at = 1 WHERE name = '${lost}'`));
-  await job(self, ['seal', id]);
+  await queueJob(self, ['seal', id]);
   for (const file of readdirSync(join(self.spool, '.tmp'))) rmSync(join(self.spool, '.tmp', file));
   const end = await json<{ job: Job }>(self, ['wait', id]);
   assert.deepEqual([end.job.state, end.job.withdrawn, end.job.processed], ['completed', 1, 1]);
@@ -104,21 +110,21 @@ test('cancel withdraws what waits, with its values, and leaves what others own',
   record(self, id, names.slice(0, 1));
   record(self, id, names.slice(1, 2), { state: 'failed', error: 'boom' });
   for (const name of names.slice(0, 2)) rmSync(join(self.spool, 'pending', name));
-  const { stdout } = await job(self, ['cancel', id]);
+  const { stdout } = await queueJob(self, ['cancel', id]);
   assert.equal(stdout, `${id} is cancelled: 3 items withdrawn, 1 applied, 1 failed\n`);
   assert.deepEqual([self.names('pending'), self.names('values')], [others, [`${others[0]}.hook`]]);
   const cancelled = await show(self, id);
   assert.deepEqual([cancelled.state, cancelled.withdrawn, cancelled.processed], ['cancelled', 3, 2]);
-  assert.equal((await job(self, ['cancel', id])).stdout, stdout);
-  assertCounters(self, id);
+  assert.equal((await queueJob(self, ['cancel', id])).stdout, stdout);
+  onJobs(self, (db) => accountOf(db, id));
   assert.throws(
     () => onJobs(self, (db) => registerItems(db, id, [{ name: '05_1_1.json', item: 'x' }])),
     /was cancelled/,
   );
-  await job(self, ['retry', id], 2);
-  await job(self, ['seal', id], 2);
+  await queueJob(self, ['retry', id], 2);
+  await queueJob(self, ['seal', id], 2);
   const done = await create(self, '--total', '0');
-  assert.match((await job(self, ['cancel', done], 1)).stderr, /has ended: it is completed\n$/);
+  assert.match((await queueJob(self, ['cancel', done], 1)).stderr, /has ended: it is completed\n$/);
 });
 
 test('cancel leaves the batch in hand to the worker and waits for it a while', async (t) => {
@@ -126,11 +132,11 @@ test('cancel leaves the batch in hand to the worker and waits for it a while', a
   const id = await create(self);
   const names = putItems(self, id, 6);
   writeManifest(self, names.slice(0, 3));
-  const { stdout } = await job(self, ['cancel', id, '--timeout', '0.1'], 4);
+  const { stdout } = await queueJob(self, ['cancel', id, '--timeout', '0.1'], 4);
   assert.match(stdout, /3 items withdrawn, 0 applied, 0 failed, 3 in the worker's hand\n$/);
   assert.deepEqual(self.names('pending'), names.slice(0, 3));
   assert.match(
-    (await job(self, ['delete', id], 2)).stderr,
+    (await queueJob(self, ['delete', id], 2)).stderr,
     /has 3 queued items\n {2}The worker has them in hand/,
   );
   const cancelling = background(t, self, JOB, ['cancel', id, '--timeout', '60']);
@@ -144,7 +150,7 @@ test('cancel leaves the batch in hand to the worker and waits for it a while', a
   assert.equal(await cancelling.ended, 0);
   assert.match(cancelling.text(), /5 items withdrawn, 1 applied, 0 failed\n$/);
   assert.deepEqual(self.names('pending'), []);
-  assertCounters(self, id);
+  onJobs(self, (db) => accountOf(db, id));
 });
 
 test('SIGKILL in the middle of a cancel, again and again: done again it is whole', async (t) => {
@@ -161,11 +167,11 @@ test('SIGKILL in the middle of a cancel, again and again: done again it is whole
   }
   // Withdrawn in jobs.db and still in pending/: where a crash comes between the two.
   putEntryOf(self, id, names[0] as string);
-  await job(self, ['cancel', id]);
+  await queueJob(self, ['cancel', id]);
   assert.deepEqual(self.names('pending'), []);
   const cancelled = await show(self, id);
   assert.deepEqual([cancelled.state, cancelled.withdrawn, cancelled.total], ['cancelled', count, count]);
-  assertCounters(self, id);
+  onJobs(self, (db) => accountOf(db, id));
 });
 
 /** A sealed job whose items have all failed; the letters of all but the last `lost` are there. */
@@ -184,7 +190,7 @@ test('retry puts the letters back, and the job runs again until they are decided
   const self = project(t);
   const [id, names] = await failedJob(self, 3, 1);
   const after = await create(self, '--after', id);
-  const { stdout, stderr } = await job(self, ['retry', id], 1);
+  const { stdout, stderr } = await queueJob(self, ['retry', id], 1);
   assert.equal(stdout, '2 items put back into the queue\n');
   assert.equal(stderr, `queue-job: ${names[2]} stays failed: its dead letter is gone\n`);
   assert.deepEqual([self.names('failed'), self.names('pending')], [[], names.slice(0, 2)]);
@@ -205,7 +211,7 @@ test('retry puts the letters back, and the job runs again until they are decided
   record(self, id, names.slice(2));
   assert.deepEqual([(await show(self, id)).state, (await show(self, id)).error], ['completed', null]);
   assert.equal((await show(self, after)).after, null, 'the next one starts');
-  assertCounters(self, id);
+  onJobs(self, (db) => accountOf(db, id));
 });
 
 test('SIGKILL in the middle of a retry, again and again: done again every letter is back once', async (t) => {
@@ -219,9 +225,9 @@ test('SIGKILL in the middle of a retry, again and again: done again every letter
     await running.ended;
   }
   assert.equal((await show(self, id)).state, 'running');
-  await job(self, ['retry', id]);
+  await queueJob(self, ['retry', id]);
   assert.deepEqual([self.names('failed'), self.names('pending')], [[], names]);
-  assertCounters(self, id);
+  onJobs(self, (db) => accountOf(db, id));
   record(self, id, names);
   assert.equal((await show(self, id)).state, 'completed');
 });
@@ -236,7 +242,7 @@ test('a retry that was killed and never done again: its items count as failed, n
   });
   const found = await show(self, id);
   assert.deepEqual([found.state, found.failed, found.withdrawn], ['failed', 2, 0]);
-  await job(self, ['retry', id]);
+  await queueJob(self, ['retry', id]);
   assert.deepEqual(self.names('pending'), names);
 });
 
@@ -246,15 +252,15 @@ test('delete: refused while items are queued or others wait; --force; by state a
   const after = await create(self, '--after', id);
   const names = putItems(self, id, 5000);
   assert.match(
-    (await job(self, ['delete', id], 2)).stderr,
+    (await queueJob(self, ['delete', id], 2)).stderr,
     /has 5000 queued items\n {2}Wait for it, or cancel it; --force/,
   );
   assert.match(
-    (await job(self, ['delete', id, '--force'], 2)).stderr,
+    (await queueJob(self, ['delete', id, '--force'], 2)).stderr,
     new RegExp(`the job '${after}' waits for`),
   );
   assert.equal((await show(self, id)).state, 'cancelled');
-  await job(self, ['delete', after, id]);
+  await queueJob(self, ['delete', after, id]);
   assert.deepEqual([await json<Job[]>(self, ['list']), self.names('pending')], [[], []]);
   assert.equal(
     names.length,

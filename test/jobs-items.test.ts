@@ -15,7 +15,7 @@ import {
 } from '../lib/jobs/items.ts';
 import { readJob } from '../lib/jobs/job.ts';
 import { spoolAt } from '../lib/spool/layout.ts';
-import { accountOf, addJob, jobsOf, resultsOf } from './support/jobs-account.ts';
+import { accountOf, addJob, jobsOf, resultsOf } from './support/jobs.ts';
 import { project } from './support/project.ts';
 
 type State = 'queued' | 'done' | 'failed' | 'withdrawn';
@@ -90,8 +90,9 @@ class Model {
         this.items.delete(name);
       }
     } else if (step.kind === 'retry') {
+      if (this.isCancelled) return;
       for (const name of step.names.map(String)) {
-        if (this.items.get(name) === 'failed') this.items.set(name, 'queued');
+        if (this.items.get(name) === 'failed' && !this.isCancelled) this.items.set(name, 'queued');
       }
     } else if (step.kind === 'record') {
       for (const name of step.names.map(String)) {
@@ -140,7 +141,7 @@ test('whatever comes in whatever order, counters and state are those of a simple
             );
           } else if (own.kind === 'unregister') {
             for (const name of own.names) unregisterItem(db, id, String(name));
-          } else if (own.kind === 'retry') retryItems(db, id, own.names.map(String));
+          } else if (own.kind === 'retry') tried(() => retryItems(db, id, own.names.map(String)));
           else if (own.kind === 'record') {
             const { state, error } = own;
             const fates = own.names.map((name) => ({ job: id, name: String(name), item: 'i', state, error }));

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { openJobs } from '../lib/jobs/database.ts';
 import { spoolAt } from '../lib/spool/layout.ts';
-import { jobsRows } from './support/jobs-rows.ts';
+import { jobsRows } from './support/jobs.ts';
 import { DIST, type Project, project, waitFor } from './support/project.ts';
 import { execute, logged, once, put, startNoWorker, withLog } from './support/queue.ts';
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { JobRow } from '../lib/jobs/job.ts';
-import { accountOf, addJob, jobsOf, lockJobs, resultsOf } from './support/jobs-account.ts';
+import { accountOf, addJob, jobsOf, lockJobs, resultsOf } from './support/jobs.ts';
 import { DIST, type Project, project } from './support/project.ts';
 import { logged, logs, nodeWrite, once, startNoWorker, withLog, workerLog, write } from './support/queue.ts';
 

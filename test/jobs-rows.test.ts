@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { jobsRows, onlyJob, queueJob, template, writeIn } from './support/jobs-rows.ts';
+import { jobsRows, onlyJob, queueJob, template, writeIn } from './support/jobs.ts';
 import { DIST, type Project, project } from './support/project.ts';
 import { drained, execute, once, startNoWorker } from './support/queue.ts';
 

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { jobsRows, onlyJob, queueJob, template, writeIn } from './support/jobs-rows.ts';
+import { jobsRows, onlyJob, queueJob, template, writeIn } from './support/jobs.ts';
 import { type Project, project } from './support/project.ts';
 import { once, startNoWorker, withLog } from './support/queue.ts';
 

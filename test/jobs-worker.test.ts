@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { dropUnpublished, registerItems, sealJob } from '../lib/jobs/items.ts';
 import { spoolAt } from '../lib/spool/layout.ts';
 import { pauseQueue, resumeQueue } from '../lib/spool/pause.ts';
-import { accountOf, addJob, jobsOf, lockJobs, resultsOf } from './support/jobs-account.ts';
+import { accountOf, addJob, jobsOf, lockJobs, resultsOf } from './support/jobs.ts';
 import { DIST, project, waitFor } from './support/project.ts';
 import {
   background,

@@ -41,6 +41,7 @@ test('--wait exits 4 when the time is up, and the entry is still to be applied',
   startNoWorker(self);
   const result = await nodeWrite(self, ['--wait', '0.1', logs('a')]);
   assert.equal(result.code, 4);
+  assert.match(result.stderr, /^queue-write: not applied yet; it waits in the spool: queue-status\n$/);
   assert.equal(self.names('pending').length, 1);
   await once(self);
   assert.deepEqual(logged(self), ['a']);

@@ -11,7 +11,7 @@ export { type JobDetails, type JobList, type ListOptions, listJobs, readJobDetai
 export { pauseOf as pauseQueue, resumeOf as resumeQueue } from './jobs/pause.js';
 export { type RemoveOptions, removeJob, removeOldJobs } from './jobs/remove.js';
 export { readResults } from './jobs/results.js';
-export { type RetryReport, retryJob } from './jobs/retry.js';
+export { type RetryReport, retryJob, retryLetters } from './jobs/retry.js';
 export { seal as sealJob } from './jobs/seal.js';
 export { type JobStats, type NameStats, type Period, readJobStats } from './jobs/stats.js';
 export { type Waited, type WaitOptions, waitForJob } from './jobs/wait.js';
@@ -59,5 +59,5 @@ export { type SyncOptions, type SyncTotals, syncQueues } from './sync/sync.js';
 export { type RunOptions, runWorker, startWorker } from './worker/control.js';
 export { type Log, openLog } from './worker/log.js';
 export { livingWorker, type Presence, stopWorker } from './worker/presence.js';
-export { discardLetters, type Refusal, type RetryResult, retryLetters } from './worker/retry.js';
+export { discardLetters, type Refusal, type RetryResult } from './worker/retry.js';
 export type { WorkerSummary } from './worker/work.js';

@@ -8,6 +8,10 @@ export declare function openFiles(pid: number): Set<string> | undefined;
 export declare function pids(): number[];
 /**
  * Whether another process has a file open for writing. It is known by its name alone, which must be like no other: a
- * process in another mount namespace knows it by another path. `unknown`: the system does not tell, or not about all.
+ * process in another mount namespace knows it by another path. `unknown`: the system does not tell, or not about all,
+ * or not fast enough.
+ *
+ * A process may hand the file on to a child and end before its turn, or give it another number while it is looked at.
+ * So whoever is new is looked at as well, and whoever closed something meanwhile once more, until nobody is left.
  */
 export declare function findWriter(name: string): 'yes' | 'no' | 'unknown';

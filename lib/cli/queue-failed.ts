@@ -1,11 +1,12 @@
 /** queue-failed: dead letters listed, shown, put back and thrown away. */
 import { loadConfig } from '../config.ts';
 import { EXIT } from '../errors.ts';
+import { retryLetters } from '../jobs/retry.ts';
 import { letterPage, letterTable, reportLetter } from '../maintenance/failed-page.ts';
 import { checkSpool, type Spool, spoolAt } from '../spool/layout.ts';
 import { findLetters, type Letter, readLetter, readLetters } from '../spool/letters.ts';
 import { countOf, printable } from '../terminal/text.ts';
-import { discardLetters, retryLetters } from '../worker/retry.ts';
+import { discardLetters } from '../worker/retry.ts';
 import { canAsk, confirm, printJson, printLines, widthOf } from './output.ts';
 import { parse, runCommand, usage } from './runner.ts';
 

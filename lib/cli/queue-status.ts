@@ -23,16 +23,18 @@ Status
   running   a worker is there                  idle      no worker, nothing to do
   WAITING   the worker waits for the database  STALLED   entries wait and no worker is there
   starting  a worker was just started          no spool  nothing was ever written here
+  PAUSED    until queue-job resume             STALLED   also: the worker shows no sign of life (silent in --json)
 
 Numbers: Pending waits, Processing is the batch in hand, Completed was applied, Failed is in failed/ now. Enqueued
 is everything that was processed, has failed, was a duplicate or is waiting; Direct writes went past the queue.
 
 Keys of --json (times are ISO 8601, UTC)
-  time, state (absent idle running starting waiting stalled silent), message, spool, log
+  time, state (absent idle running starting waiting paused stalled silent), message, spool, log
   depths      {pending, processing, completed, failed}
   oldest      {name, since, ageSeconds} or null: the oldest entry of all priorities
   worker      {pid, since, heartbeatAgeSeconds} or null
   statistics  {enqueued, processed, failed, retried, duplicates, direct}
+  paused      {all, operations, held}; held: entries set aside for a pause, or as their job waits
   database    {path, state (ok empty missing busy faulty remote), message, size, walSize, journalMode}
   outages     [{target, message, since}]: what the worker waits for
   complaints  [{time, level, message}]: the last warnings and errors of worker.log

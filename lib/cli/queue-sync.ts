@@ -113,10 +113,11 @@ function tell(report: SyncReport, json: boolean, once: boolean): void {
     return;
   }
   const rate = seconds > 1 ? `, ${Math.round((inserted + duplicates) / seconds)} rows/s` : '';
+  const why = failed + malformed > 0 ? '; why: *.failed.jsonl, *.error.jsonl in the queue directory' : '';
   const open = followed > 0 ? `; ${countOf(followed, 'file')} may still be written to` : '';
   printLines([
     `inserted ${inserted}, already there ${duplicates}, failed ${failed}, malformed ${malformed} ` +
-      `(${formatBytes(bytes)} in ${seconds.toFixed(1)} s${rate})${open}`,
+      `(${formatBytes(bytes)} in ${seconds.toFixed(1)} s${rate})${open}${why}`,
   ]);
 }
 

@@ -29,7 +29,10 @@ void runCommand({
 });
 
 function exitCodeOf(fate: Fate): number {
-  if (fate.kind === 'pending') return EXIT.notYet;
+  if (fate.kind === 'pending') {
+    process.stderr.write('queue-write: not applied yet; it waits in the spool: queue-status\n');
+    return EXIT.notYet;
+  }
   if (fate.kind === 'applied') {
     if (fate.isDuplicateRow) process.stdout.write('duplicate: the row is there already\n');
     return EXIT.ok;

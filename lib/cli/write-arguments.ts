@@ -79,6 +79,8 @@ function readRow(values: Record<string, unknown>, positionals: string[]): WriteR
   if (given.length === 0) return undefined;
   if (positionals.length > 0 || values.param || values['param-json'] || values.stdin || values['sql-file'])
     throw usage(`--${given[0]}: a row has no SQL, no arguments and no parameters`);
+  if (values.table === undefined || values.data === undefined)
+    throw usage(`--${given[0]}: a row needs --table and --data`);
   const part = (name: string) => (name === 'data' && values.data === '-' ? readInput('-') : values[name]);
   return rowRequest(Object.fromEntries(given.map((name) => [name, part(name)])), 'USAGE');
 }

@@ -52,7 +52,7 @@ export function createJob(spool: Spool, options: NewJob = {}): Job {
 }
 
 /** Milliseconds since 1970 and 6 random characters, in base 36: ids sort by age until the year 2059. */
-export function newJobId(now = Date.now()): string {
+function newJobId(now = Date.now()): string {
   const random = randomInt(36 ** 6)
     .toString(36)
     .padStart(6, '0');

@@ -21,7 +21,7 @@ import { openLog } from '../worker/log.ts';
 import { ensureWorker } from '../worker/start.ts';
 import { isRawJSON } from './exact-values.ts';
 import { type ItemDraft, inJobs, publishItems } from './publish-items.ts';
-import { leaveBookmark, noteBlock, removeBookmark } from './row-bookmark.ts';
+import { leaveBookmark, noteBlock } from './row-bookmark.ts';
 import type { RawRow, RowFile } from './row-files.ts';
 import type { Value } from './row-values.ts';
 import { type BadRow, isBad, type Row, readerFor } from './rows.ts';
@@ -72,6 +72,8 @@ const MAX_GROWTH = 6;
 const SLACK = 1024;
 
 /**
+ * The bookmark stays: whoever seals the job or leaves it open is to remove it with that, so that rows which are all in
+ * are not enqueued again.
  * @throws RowsStopped for a bad row, a job that takes no more, a spool that can't be written, a file that can't be read
  *   on.
  */
@@ -160,9 +162,7 @@ class Run {
       onProgress?.(bytes);
     }
     this.#flush();
-    const job = this.#job;
-    if (job !== undefined) inJobs(this.#db, () => removeBookmark(this.#db, job));
-    return { job, enqueued: this.#enqueued, skipped: this.#skipped };
+    return { job: this.#job, enqueued: this.#enqueued, skipped: this.#skipped };
   }
 
   stopped(error: QueueError): RowsStopped {

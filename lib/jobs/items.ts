@@ -18,7 +18,7 @@ import type { Db, Prepared } from '../sink/driver.ts';
 import type { Entry } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 import { RETRY_SUFFIX } from '../spool/letters.ts';
-import { hasEnded, type ItemState, type Job, readJob } from './job.ts';
+import { findJob, hasEnded, type ItemState, type Job, readJob } from './job.ts';
 
 export interface NewItem {
   /** The entry's file name. */
@@ -133,35 +133,43 @@ const RECORD = `INSERT INTO job_results(job_id, finished_at, name, item, state, 
   WHERE job_results.state <> 'done' AND (job_results.state <> excluded.state OR job_results.error IS NOT excluded.error)`;
 
 /**
- * Failed items are about to be tried again: to be called before their entries are put back into pending/.
- * @returns how many of them had failed.
+ * Failed items are about to be tried again: to be called before their entries are put back into pending/. Those that
+ * an interrupted retry has left queued are noted anew, so that for a while they do not count as never published.
+ * @returns false when the job is cancelled, or not there: nothing is changed then.
  */
-export function retryItems(db: Db, id: string, names: readonly string[], now = Date.now()): number {
-  let count = 0;
-  for (const chunk of chunksOf(names)) {
-    db.transaction(() => {
-      const retry = prepared(
-        db,
-        `UPDATE job_results SET state = 'queued', error = NULL, details = NULL, duration_us = NULL, finished_at = ?
-           WHERE job_id = ? AND name = ? AND state = 'failed'`,
-      );
-      for (const name of chunk) count += retry.run(now, id, name).changes;
-      endIfDone(db, id);
-    }).immediate();
-  }
-  return count;
+export function retryItems(db: Db, id: string, names: readonly string[], now = Date.now()): boolean {
+  return chunksOf(names).every((chunk) =>
+    db
+      .transaction(() => {
+        const job = findJob(db, id);
+        if (!job || job.state === 'cancelled') return false;
+        const retry = prepared(
+          db,
+          `UPDATE job_results SET state = 'queued', error = NULL, details = NULL, duration_us = NULL, finished_at = ?
+             WHERE job_id = ? AND name = ? AND state IN ('failed', 'queued')`,
+        );
+        for (const name of chunk) retry.run(now, id, name);
+        endIfDone(db, id, now);
+        return true;
+      })
+      .immediate(),
+  );
 }
 
+/** For `refuseCancelled`, where items are to be tried again. */
+export const RETRY_HINT = 'queue-failed retry tries single entries again, without a job.';
+
 /**
- * No more items will come.
+ * No more items will come, and no rows go on.
  * @throws QueueError NOT_FOUND; USAGE when it was cancelled.
  */
 export function sealJob(db: Db, id: string): Job {
   return db
     .transaction(() => {
       const job = readJob(db, id);
-      if (job.state === 'cancelled') throw new QueueError('USAGE', `the job '${id}' was cancelled`);
+      refuseCancelled(job);
       db.prepare('UPDATE jobs SET is_sealed = 1 WHERE id = ?').run(id);
+      db.prepare('DELETE FROM job_rows WHERE job_id = ?').run(id);
       endIfDone(db, id);
       return readJob(db, id);
     })
@@ -171,12 +179,14 @@ export function sealJob(db: Db, id: string): Job {
 /**
  * Settles queued items that were registered long ago and whose entries are not in pending/: one with a dead letter
  * has failed (it could not be read, or a retry was interrupted), the others are withdrawn, as they were never published.
+ * Not of a job whose rows are half enqueued: these go on behind those that were published.
  * @returns how many.
  */
 export function dropUnpublished(db: Db, spool: Spool, id: string, now = Date.now()): number {
   const old = prepared(
     db,
-    "SELECT name FROM job_results WHERE job_id = ? AND state = 'queued' AND finished_at < ?",
+    `SELECT name FROM job_results WHERE job_id = ? AND state = 'queued' AND finished_at < ?
+       AND job_id NOT IN (SELECT job_id FROM job_rows)`,
   )
     .pluck()
     .all(id, now - UNPUBLISHED_AFTER_MS) as string[];
@@ -231,11 +241,17 @@ const END = `UPDATE jobs SET
     completed_at = CASE WHEN NOT (${HAS_ALL}) THEN NULL WHEN state = ${STATE} THEN completed_at ELSE :now END
   WHERE id = :id AND state <> 'cancelled' AND (state <> ${STATE} OR error IS NOT ${ERROR})`;
 
+/** @throws QueueError USAGE. */
+export function refuseCancelled({ id, state }: Job, hint?: string): void {
+  if (state !== 'cancelled') return;
+  throw new QueueError('USAGE', `the job '${id}' was cancelled`, hint === undefined ? {} : { hint });
+}
+
 function refuseClosed(job: Job, count: number): void {
   const refuse = (why: string, hint: string): never => {
     throw new QueueError('USAGE', `the job '${job.id}' ${why}`, { hint });
   };
-  if (job.state === 'cancelled') refuse('was cancelled', 'Create another.');
+  refuseCancelled(job, 'Create another.');
   const room = job.expected === null ? Number.POSITIVE_INFINITY : job.expected - job.total;
   if (count > room) refuse(`has room for ${room} of its ${job.expected} items`, 'Create another.');
   if (job.isSealed || hasEnded(job.state)) refuse('is sealed: it takes no more items', 'Create another.');
@@ -252,7 +268,8 @@ export function prepared(db: Db, sql: string): Prepared {
   return statement;
 }
 
-function chunksOf<T>(list: readonly T[]): T[][] {
+/** For one transaction each. */
+export function chunksOf<T>(list: readonly T[]): T[][] {
   const count = Math.ceil(list.length / CHUNK);
   return Array.from({ length: count }, (_, index) => list.slice(index * CHUNK, (index + 1) * CHUNK));
 }

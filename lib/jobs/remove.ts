@@ -10,8 +10,8 @@ import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
 import { type CancelOptions, cancelJob } from './cancel.ts';
 import { withJobs, withJobsToRead } from './database.ts';
-import { CHUNK } from './items.ts';
 import { hasEnded, type Job, type JobState, queuedOf, readJob } from './job.ts';
+import { noteInHistory, removeSome } from './retention.ts';
 import { requireJob } from './seal.ts';
 
 export interface RemoveOptions extends CancelOptions {
@@ -23,7 +23,7 @@ export interface RemoveOptions extends CancelOptions {
 export async function removeJob(spool: Spool, id: string, options: RemoveOptions = {}): Promise<void> {
   const job = requireJob(spool, id);
   if (options.force && !hasEnded(job.state)) await cancelJob(spool, id, options);
-  withJobs(spool, (db) => removeRows(db, id));
+  withJobs(spool, (db) => removeRows(db, spool, id));
 }
 
 /**
@@ -50,29 +50,21 @@ export function removeOldJobs(
   );
   if (ids.length === 0) return ids;
   withJobs(spool, (db) => {
-    for (const id of ids) removeRows(db, id);
+    for (const id of ids) removeRows(db, spool, id);
   });
   return ids;
 }
 
 /** @throws QueueError NOT_FOUND; USAGE when it has queued items, or others wait for it. */
-export function removeRows(db: Db, id: string): void {
+function removeRows(db: Db, spool: Spool, id: string): void {
   db.transaction(() => {
     refuseNeeded(db, readJob(db, id));
-    // No item comes any more. Once there is a line it stays: this may be the rest of an interrupted removal.
+    // No item comes any more.
     db.prepare('UPDATE jobs SET is_sealed = 1 WHERE id = ?').run(id);
-    db.prepare(
-      `INSERT OR IGNORE INTO job_history
-         SELECT id, name, state, total, processed, failed, created_at, started_at, completed_at
-         FROM jobs WHERE id = ? AND state IN ('completed', 'failed', 'cancelled')`,
-    ).run(id);
+    noteInHistory(db, id);
   }).immediate();
-  const some = db.prepare(
-    `DELETE FROM job_results WHERE job_id = :id AND name IN
-       (SELECT name FROM job_results WHERE job_id = :id LIMIT ${CHUNK})`,
-  );
-  while (some.run({ id }).changes === CHUNK) {}
-  db.prepare('DELETE FROM jobs WHERE id = ?').run(id);
+  const some = db.transaction(() => removeSome(db, spool, id));
+  while (some.immediate()) {}
 }
 
 function refuseNeeded(db: Db, job: Job): void {

@@ -1,23 +1,22 @@
 /**
- * Tries a job's failed items again: their dead letters go back into pending/.
+ * Tries failed items again: their dead letters go back into pending/.
  *
- * All are marked as queued first, in chunks, and the job as running; only then the letters go back. In the other order
- * the worker could fail an entry again before it is marked, and the mark would stay for ever. None goes back before all
- * are marked: the job would end as soon as the first ones are done.
+ * All are marked as queued first, in chunks, and with that the job as running; only then the letters go back. In the
+ * other order the worker could fail an entry again before it is marked, and the mark would stay for ever. None goes back
+ * before all are marked: the job would end as soon as the first ones are done.
  *
  * A crash leaves items that are queued, have a letter and no entry. The next retry finds and publishes them; without one
  * `dropUnpublished` says after a while that they have failed.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { QueueError } from '../errors.ts';
 import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
-import { entryNameOf } from '../spool/letters.ts';
-import { type Refusal, retryLetters } from '../worker/retry.ts';
-import { withJobs } from './database.ts';
-import { CHUNK, endIfDone, letterOf } from './items.ts';
-import { type Job, type ResultRow, readJob } from './job.ts';
+import { entryNameOf, readLetter } from '../spool/letters.ts';
+import { putBackLetters, type Refusal, type RetryResult } from '../worker/retry.ts';
+import { withJobs, withJobsToRead } from './database.ts';
+import { CHUNK, endIfDone, letterOf, RETRY_HINT, refuseCancelled, retryItems } from './items.ts';
+import { findJob, type Job, type ResultRow, readJob } from './job.ts';
 import { resultRows } from './results.ts';
 import { requireJob } from './seal.ts';
 
@@ -37,17 +36,18 @@ export function retryJob(
 ): RetryReport {
   requireJob(spool, id);
   return withJobs(spool, (db) => {
-    refuseCancelled(readJob(db, id));
+    refuseCancelled(readJob(db, id), RETRY_HINT);
     const refused: Refusal[] = [];
     const rows = rowsToRetry(db, spool, id, refused);
     for (let at = 0; at < rows.length; at += CHUNK) {
-      markQueued(db, id, rows.slice(at, at + CHUNK), rows.length);
+      if (!mark(db, id, rows.slice(at, at + CHUNK), rows.length))
+        refuseCancelled(readJob(db, id), RETRY_HINT);
       onProgress(at / 2, rows.length);
     }
     let retried = 0;
     for (let at = 0; at < rows.length; at += CHUNK) {
       const some = rows.slice(at, at + CHUNK);
-      const report = retryLetters(
+      const report = putBackLetters(
         spool,
         some.flatMap(({ name }) => letterOf(spool, name) ?? []),
       );
@@ -55,9 +55,57 @@ export function retryJob(
       refused.push(...stillFailed(db, spool, id, some, report.refused));
       onProgress((rows.length + at + some.length) / 2, rows.length);
     }
-    db.transaction(() => endIfDone(db, id)).immediate();
     return { job: readJob(db, id), retried, refused };
   });
+}
+
+/**
+ * Puts letters of whatever entries back, and tells the jobs of those that have one. An entry of a cancelled job goes on
+ * without it, for the worker would withdraw it.
+ * @param names from `findLetters` or `readLetters`.
+ * @throws QueueError DATABASE when an entry has a job, and jobs.db can't be used; system errors.
+ */
+export function retryLetters(spool: Spool, names: readonly string[]): RetryResult {
+  const byJob = lettersByJob(spool, names);
+  if (byJob.size === 0) return putBackLetters(spool, names);
+  const isThere = withJobsToRead(
+    spool,
+    () => false,
+    () => true,
+  );
+  // Without a jobs.db none is made: there are no jobs.
+  if (!isThere) return putBackLetters(spool, names);
+  return withJobs(spool, (db) => {
+    const before = new Map([...byJob].map(([id, own]) => [id, rowsOf(db, spool, id, own)]));
+    for (const [id, rows] of before) {
+      for (let at = 0; at < rows.length; at += CHUNK) mark(db, id, rows.slice(at, at + CHUNK), rows.length);
+    }
+    const report = putBackLetters(spool, names, (id) => findJob(db, id)?.state === 'cancelled');
+    for (const [id, rows] of before) stillFailed(db, spool, id, rows, report.refused);
+    return report;
+  });
+}
+
+/** The entry names of the letters of each job. */
+function lettersByJob(spool: Spool, names: readonly string[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const name of names) {
+    const job = readLetter(spool, name)?.entry?.job;
+    if (job === undefined) continue;
+    const own = found.get(job);
+    if (own) own.push(entryNameOf(name));
+    else found.set(job, [entryNameOf(name)]);
+  }
+  return found;
+}
+
+/** Those that are not in pending/: the worker decides the others. */
+function rowsOf(db: Db, spool: Spool, id: string, names: readonly string[]): ResultRow[] {
+  const find = db.prepare(
+    "SELECT * FROM job_results WHERE job_id = ? AND name = ? AND state IN ('failed', 'queued')",
+  );
+  const gone = names.filter((name) => !existsSync(join(spool.pending, name)));
+  return gone.flatMap((name) => (find.get(id, name) as ResultRow | undefined) ?? []);
 }
 
 /** Failed items that have a letter; and those that an interrupted retry has marked. */
@@ -75,18 +123,16 @@ function rowsToRetry(db: Db, spool: Spool, id: string, refused: Refusal[]): Resu
 const WAITING = 'its entry is in pending/ already';
 const NO_LETTER = 'its dead letter is gone';
 
-function markQueued(db: Db, id: string, rows: readonly ResultRow[], count: number): void {
+/** @returns false when the job is cancelled. */
+function mark(db: Db, id: string, rows: readonly ResultRow[], count: number): boolean {
   // A million letters take a minute to go back: until the last has, none counts as never published.
   const since = Date.now() + count;
-  db.transaction(() => {
-    refuseCancelled(readJob(db, id));
-    const mark = db.prepare(
-      `UPDATE job_results SET state = 'queued', error = NULL, details = NULL, duration_us = NULL, finished_at = ?
-       WHERE job_id = ? AND name = ? AND state IN ('failed', 'queued')`,
-    );
-    for (const { name } of rows) mark.run(since, id, name);
-    db.prepare("UPDATE jobs SET state = 'running', completed_at = NULL, error = NULL WHERE id = ?").run(id);
-  }).immediate();
+  return retryItems(
+    db,
+    id,
+    rows.map(({ name }) => name),
+    since,
+  );
 }
 
 /** What could not go back after all, and is not there in another way, is failed as it was. */
@@ -111,16 +157,9 @@ function stillFailed(
          WHERE job_id = :id AND name = :name AND state = 'queued'`,
       );
       // One that is not queued any more was applied meanwhile, or has failed again.
-      return left
-        .filter((row) => restore.run({ ...row, id }).changes === 1)
-        .map(({ name }) => ({ name, why: whys.get(name) ?? NO_LETTER }));
+      const restored = left.filter((row) => restore.run({ ...row, id }).changes === 1);
+      endIfDone(db, id);
+      return restored.map(({ name }) => ({ name, why: whys.get(name) ?? NO_LETTER }));
     })
     .immediate();
-}
-
-function refuseCancelled(job: Job): void {
-  if (job.state !== 'cancelled') return;
-  throw new QueueError('USAGE', `the job '${job.id}' was cancelled`, {
-    hint: 'queue-failed retry tries single entries again, without a job.',
-  });
 }

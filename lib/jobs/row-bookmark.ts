@@ -12,8 +12,10 @@ import { entryName } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
 import { formatSequence } from '../spool/sequence.ts';
 import { unregisterItems } from './items.ts';
+import { readJob } from './job.ts';
+import { inJobs } from './publish-items.ts';
 
-export interface Bookmark {
+interface Bookmark {
   /** The absolute path of the file; '-' for standard input. */
   readonly path: string;
   /** The line of the first row that is not enqueued. */
@@ -29,14 +31,19 @@ interface BookmarkRow {
   readonly next: number;
 }
 
+export interface RowBlock {
+  readonly path: string;
+  readonly priority: number;
+  readonly first: number;
+  readonly lines: readonly number[];
+}
+
 /** Notes the block that is about to be published. Call it in the transaction that registers its items. */
-export function noteBlock(
-  db: Db,
-  id: string,
-  block: { path: string; priority: number; first: number; lines: readonly number[] },
-): void {
-  const { path, priority, first, lines } = block;
-  const next = (lines.at(-1) as number) + 1;
+export function noteBlock(db: Db, id: string, block: RowBlock): void {
+  note(db, id, block, (block.lines.at(-1) as number) + 1);
+}
+
+function note(db: Db, id: string, { path, priority, first, lines }: RowBlock, next: number): void {
   db.prepare('INSERT OR REPLACE INTO job_rows VALUES (?, ?, ?, ?, ?, ?, ?)').run(
     id,
     path,
@@ -53,18 +60,37 @@ export function leaveBookmark(db: Db, id: string, line: number): void {
   db.prepare("UPDATE job_rows SET pid = NULL, lines = '[]', next = ? WHERE job_id = ?").run(line, id);
 }
 
-/** The whole file is enqueued. */
+/** The whole file is enqueued, and the job stays open; `sealJob` does it for one that does not. */
 export function removeBookmark(db: Db, id: string): void {
   db.prepare('DELETE FROM job_rows WHERE job_id = ?').run(id);
 }
 
 /**
- * Where to go on. What a process that has died had registered and not published is unregistered.
- * @param force go on beside a process that seems to be at it.
- * @returns undefined when no file is left half enqueued.
- * @throws QueueError USAGE when a process still is at it.
+ * Where this process is to go on with the rows of `path`; they are its own from then on. What a process that has died
+ * had registered and not published is unregistered.
+ * @param from go on there, whatever the bookmark says, and beside a process that seems to be at it.
+ * @returns the line.
+ * @throws QueueError USAGE when another process still is at it, or another file is half enqueued.
  */
-export function openBookmark(db: Db, spool: Spool, id: string, force = false): Bookmark | undefined {
+export function openBookmark(db: Db, spool: Spool, id: string, path: string, from?: number): number {
+  return inJobs(db, () => {
+    const mark = settle(db, spool, id, from !== undefined);
+    const isOther = mark !== undefined && mark.path !== path && mark.line > 1;
+    if (isOther && from === undefined) {
+      throw new QueueError(
+        'USAGE',
+        `the job '${id}' has rows of ${mark.path} up to line ${mark.line}, and this is ${path}`,
+        { hint: 'Give that file, or say where to begin in this one with --from-line.' },
+      );
+    }
+    const line = from ?? (mark?.path === path ? mark.line : 1);
+    // Into one that is sealed none will come.
+    if (!readJob(db, id).isSealed) note(db, id, { path, priority: 1, first: 0, lines: [] }, line);
+    return line;
+  });
+}
+
+function settle(db: Db, spool: Spool, id: string, force: boolean): Bookmark | undefined {
   const row = db.prepare('SELECT * FROM job_rows WHERE job_id = ?').get(id) as BookmarkRow | undefined;
   if (!row) return undefined;
   const { path, pid, next } = row;

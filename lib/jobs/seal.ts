@@ -3,11 +3,15 @@ import type { Spool } from '../spool/layout.ts';
 import { withJobs, withJobsToRead } from './database.ts';
 import { sealJob } from './items.ts';
 import { type Job, noJob, readJob } from './job.ts';
+import { startIfEntriesWait } from './wait.ts';
 
 /** @throws QueueError NOT_FOUND; USAGE when it was cancelled. */
 export function seal(spool: Spool, id: string): Job {
   requireJob(spool, id);
-  return withJobs(spool, (db) => sealJob(db, id));
+  const job = withJobs(spool, (db) => sealJob(db, id));
+  // What comes after it may start.
+  if (job.state === 'completed') startIfEntriesWait(spool);
+  return job;
 }
 
 /**

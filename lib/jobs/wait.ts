@@ -5,14 +5,14 @@
  * what nobody else might: that a worker is there when entries wait, and that items which were never published do not
  * keep a sealed job open.
  */
-import { opendirSync } from 'node:fs';
+import { opendirSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf } from '../errors.ts';
+import { codeOf, QueueError } from '../errors.ts';
 import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
 import { readPauses } from '../spool/pause.ts';
 import { ensureWorker } from '../worker/start.ts';
-import { jobsError, openJobsToRead, withJobs } from './database.ts';
+import { jobsError, jobsPath, openJobsToRead, withJobs } from './database.ts';
 import { dropUnpublished } from './items.ts';
 import { findJob, hasEnded, type Job, type JobState, noJob, queuedOf } from './job.ts';
 
@@ -30,20 +30,24 @@ export interface Waited {
   readonly job: Job | undefined;
   /** The error of the first item that failed. */
   readonly firstError: string | undefined;
+  /** The job that it waits for, when that one was cancelled or removed and can't be completed any more. */
+  readonly deadEnd: string | undefined;
 }
 
 const POLL_MS = 50;
 const CARE_INTERVAL_MS = 5000;
 
 /**
- * @returns its state: that of a job that has ended, unless the time was over.
+ * @returns its state: that of a job that has ended, unless the time was over or it can't start any more.
  * @throws QueueError NOT_FOUND when there is no such job, or it was removed and no history has it.
  */
 export async function waitForJob(spool: Spool, id: string, options: WaitOptions = {}): Promise<Waited> {
   const db = openJobsToRead(spool);
   if (!db) throw noJob(id);
   const deadline = performance.now() + (options.timeout ?? Number.POSITIVE_INFINITY) * 1000;
+  const file = fileOf(spool);
   let version: unknown;
+  let doneBefore: number | undefined = 0;
   let cared = Number.NEGATIVE_INFINITY;
   let last: Waited | undefined;
   try {
@@ -52,10 +56,15 @@ export async function waitForJob(spool: Spool, id: string, options: WaitOptions 
       if (current !== version) {
         version = current;
         last = look(db, id);
-        if (hasEnded(last.state)) return last;
+        if (hasEnded(last.state) || last.deadEnd !== undefined) return last;
       }
       if (performance.now() - cared > CARE_INTERVAL_MS) {
-        care(spool, last?.job);
+        if (fileOf(spool) !== file) throw removed(spool);
+        // While the worker gets on, nothing needs care; looking for a million entries takes a second.
+        const done = last?.job?.processed;
+        if (done !== doneBefore) startIfEntriesWait(spool);
+        else care(spool, last?.job);
+        doneBefore = done;
         cared = performance.now();
         continue;
       }
@@ -70,6 +79,16 @@ export async function waitForJob(spool: Spool, id: string, options: WaitOptions 
   }
 }
 
+/** A connection goes on with a file that is not there any more. */
+function fileOf(spool: Spool): string | undefined {
+  const stat = statSync(jobsPath(spool), { throwIfNoEntry: false });
+  return stat && `${stat.dev} ${stat.ino}`;
+}
+
+function removed(spool: Spool): QueueError {
+  return new QueueError('DATABASE', `${jobsPath(spool)} was removed or replaced meanwhile`);
+}
+
 function look(db: Db, id: string): Waited {
   const job = findJob(db, id);
   const state =
@@ -81,7 +100,13 @@ function look(db: Db, id: string): Waited {
     )
     .pluck()
     .get(id) as string | null | undefined;
-  return { id, state, job, firstError: firstError ?? undefined };
+  return { id, state, job, firstError: firstError ?? undefined, deadEnd: deadEndOf(db, job) };
+}
+
+function deadEndOf(db: Db, job: Job | undefined): string | undefined {
+  if (!job || job.after === null || hasEnded(job.state)) return undefined;
+  const state = findJob(db, job.after)?.state;
+  return state === undefined || state === 'cancelled' ? job.after : undefined;
 }
 
 function care(spool: Spool, job: Job | undefined): void {

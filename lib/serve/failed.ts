@@ -1,8 +1,9 @@
 /** Dead letters put back or thrown away, one or all. */
+import { retryLetters } from '../jobs/retry.ts';
 
 import type { Spool } from '../spool/layout.ts';
 import { allLetterNames, findLetters } from '../spool/letters.ts';
-import { discardLetters, type Refusal as Kept, retryLetters } from '../worker/retry.ts';
+import { discardLetters, type Refusal as Kept } from '../worker/retry.ts';
 import { Refusal } from './refusal.ts';
 
 export interface LetterAnswer {

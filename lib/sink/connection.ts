@@ -141,7 +141,7 @@ function prepareFile(path: string, options: SinkOptions): string {
   if (identity !== '') return identity;
   if (options.mustExist) {
     throw new SinkOutage(path, 'SQLITE_CANTOPEN', 'it is missing', {
-      hint: 'Put it back, or run queue-init to start a new one.',
+      hint: 'Put it back, or run queue-init to start a new one, with HIVE_DB as its path.',
     });
   }
   try {

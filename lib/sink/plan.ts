@@ -21,7 +21,7 @@ export const LEDGER = '_queue_ledger';
 export const MIGRATIONS = '_queue_migrations';
 /** How far the ledger was pruned; see maintenance/backups/ledger.ts. */
 export const PRUNED = '_queue_pruned';
-/** The content hashes of structured rows; see rows.ts. */
+/** The content hashes of structured rows; see hashes.ts. */
 export const HASHES = '_queue_hashes';
 /** How far queue-sync is with the files that it has taken; see sync/bookkeeping.ts. */
 export const SYNC = '_queue_sync';

@@ -9,7 +9,7 @@
  * sorted by UTF-16 code unit at every level, no white space, whole numbers with all their digits, other numbers and
  * strings as JSON.stringify writes them, as UTF-8.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import { exactJson, parseExactJson } from '../exact-json.ts';
 import type { Params } from '../spool/entry.ts';
@@ -32,7 +32,7 @@ export interface Row {
 
 export type OnConflict = 'ignore' | 'replace' | 'update';
 
-export const ON_CONFLICT: readonly OnConflict[] = ['ignore', 'replace', 'update'];
+const ON_CONFLICT: readonly OnConflict[] = ['ignore', 'replace', 'update'];
 
 /** The names that an entry gives the parts of a row, in the order in which the call lists them. */
 export const ROW_PARAMS = ['table', 'data', 'source', 'hash_fields', 'content_hash', 'on_conflict'] as const;
@@ -93,7 +93,7 @@ export function hashOf({ data, hashFields, contentHash }: Row): string | undefin
   if (hashFields === undefined) return contentHash;
   const fields = [...new Set(hashFields)].sort();
   const pairs = fields.map((field) => `${JSON.stringify(field)}:${canonicalJson(data[field])}`);
-  return createHash('sha256').update(`{${pairs.join()}}`).digest('hex');
+  return hash('sha256', `{${pairs.join()}}`);
 }
 
 /** JSON that is the same for the same value. */
@@ -165,6 +165,9 @@ export function badRow(message: string, hint?: string): EntryFault {
 export function fieldValue(value: unknown, field: string): Value {
   if (typeof value === 'string' && value.isWellFormed()) return value;
   if (typeof value === 'object' && value !== null) checkNested(value, field);
+  // What fits in any case needs no name for a message.
+  else if (value === null || typeof value === 'number' || typeof value === 'boolean')
+    return toValue(value, '');
   return toValue(value, `the field ${shown(field)}`, 'BAD_ROW');
 }
 

@@ -1,9 +1,11 @@
 /** Looking through a directory that may hold a million names. */
-import { opendirSync, readdirSync } from 'node:fs';
+import { opendirSync, readdirSync, statSync } from 'node:fs';
 import { codeOf } from '../errors.ts';
 
 /** Names read from a directory at a time. */
 const PORTION = 4096;
+/** At least one tick of any file system's clock but FAT's: what changes within it may leave an mtime as it is. */
+export const TICK_MS = 20;
 
 /**
  * Calls `visit` with each name, in no order. In portions: half the time of readdirSync, which sorts, and memory for
@@ -27,4 +29,9 @@ export function listing(directory: string): string[] {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
+}
+
+/** When it was last changed, in milliseconds; 0 when it is not there. */
+export function mtimeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

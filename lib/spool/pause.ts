@@ -5,11 +5,13 @@
  * over crashes and restarts. The directory's mtime tells a worker that something has changed. Hooks go on spooling.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { mkdirSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { codeOf } from '../errors.ts';
 import { DIRECTORY_MODE, type Spool } from './layout.ts';
+import { listing, mtimeOf } from './listing.ts';
 import { linkNew } from './publish.ts';
+import { readOwnFile } from './read.ts';
 
 export interface Pauses {
   /** The whole queue. */
@@ -27,7 +29,9 @@ interface Pause {
 const NONE: Pauses = { all: false, operations: [] };
 
 export function readPauses(spool: Spool): Pauses {
-  const pauses = namesIn(spool).flatMap((name) => readPause(join(directoryOf(spool), name)) ?? []);
+  const pauses = listing(directoryOf(spool)).flatMap(
+    (name) => readPause(join(directoryOf(spool), name)) ?? [],
+  );
   if (pauses.length === 0) return NONE;
   const operations = pauses.flatMap(({ operation }) => operation ?? []).sort();
   return { all: pauses.some(({ operation }) => operation === null), operations };
@@ -35,7 +39,7 @@ export function readPauses(spool: Spool): Pauses {
 
 /** Changes with every pause and resume; 0 when there never was one. One stat(2). */
 export function pausesChanged(spool: Spool): number {
-  return statSync(directoryOf(spool), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return mtimeOf(directoryOf(spool));
 }
 
 /** Pauses an operation, or, without one, the whole queue. @returns false when it was paused already. */
@@ -67,19 +71,10 @@ function pathOf(spool: Spool, operation: string | undefined): string {
   return join(directoryOf(spool), `${name}.json`);
 }
 
-function namesIn(spool: Spool): string[] {
-  try {
-    return readdirSync(directoryOf(spool));
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  }
-}
-
 /** undefined for one that was resumed meanwhile, or is none of ours. */
 function readPause(path: string): Pause | undefined {
   try {
-    const { operation, since } = JSON.parse(readFileSync(path, 'utf8')) as Pause;
+    const { operation, since } = JSON.parse(String(readOwnFile(path))) as Pause;
     return operation === null || typeof operation === 'string' ? { operation, since } : undefined;
   } catch {
     return undefined;

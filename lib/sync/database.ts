@@ -8,7 +8,7 @@
  */
 import { messageOf } from '../errors.ts';
 import { Connection } from '../sink/connection.ts';
-import { asOutage, EntryFault, entryHint, isOutage, reasonOf } from '../sink/outage.ts';
+import { asOutage, EntryFault, isOutage, reasonOf } from '../sink/outage.ts';
 import { RowWriter } from '../sink/rows.ts';
 import { Bookkeeping, type Found, type Pending, type Progress } from './bookkeeping.ts';
 import type { Failure, Item } from './record.ts';
@@ -32,6 +32,7 @@ interface Open {
 const LOCK_MS = 50;
 /** Lines between two looks at the clock. */
 const STRIDE = 16;
+const MISSING_TABLE = 'Create the table, then: queue-sync --replay-failed';
 
 export class Database {
   readonly path: string;
@@ -62,19 +63,27 @@ export class Database {
    * Writes the rows of a batch, as many as the time for the lock allows.
    * @param describe gives what the batch is to leave in the books; its outputs are opened there, so that one that
    *   can't be written stops it before anything is done.
+   * @returns undefined, and nothing is done, when the file is settled to elsewhere than `from`: the database was
+   *   replaced, or another sync is at work.
    * @throws SinkOutage, and what `describe` throws; nothing is done then.
    */
   apply(
     file: string,
     items: readonly Item[],
+    from: Progress,
     describe: (applied: Applied) => { progress: Progress; pending: Pending },
-  ): Applied {
+  ): Applied | undefined {
     return this.#guard((open) => {
       let applied = this.#attempt(open, items, false);
       for (let limit = items.length; typeof applied === 'number'; ) {
         // It ended the transaction: those before it first, then it alone.
         limit = applied === limit ? limit : Math.max(1, applied);
         applied = this.#attempt(open, items.slice(0, limit), true);
+      }
+      if (open.books.find(file).progress.done !== from.done) {
+        open.connection.db.exec('ROLLBACK');
+        open.books.forget();
+        return undefined;
       }
       const { progress, pending } = describe(applied);
       if (this.#unconfirmed !== undefined && this.#unconfirmed !== file)
@@ -169,7 +178,8 @@ export class Database {
       mustExist: true,
       createDirectory: false,
     });
-    this.#open = { connection, writer: new RowWriter(connection.db), books: new Bookkeeping(connection.db) };
+    const writer = new RowWriter(connection.db, MISSING_TABLE);
+    this.#open = { connection, writer, books: new Bookkeeping(connection.db) };
     return this.#open;
   }
 
@@ -186,7 +196,7 @@ export class Database {
 }
 
 function failureOf(error: unknown): Failure {
-  const message = messageOf(error);
-  const hint = error instanceof EntryFault ? error.hint : entryHint(message);
-  return { code: reasonOf(error), message, ...(hint === undefined ? {} : { hint }) };
+  // Hints for SQL are for whoever wrote some.
+  const hint = error instanceof EntryFault ? error.hint : undefined;
+  return { code: reasonOf(error), message: messageOf(error), ...(hint === undefined ? {} : { hint }) };
 }

@@ -36,6 +36,8 @@ export interface Workshop {
   readonly database: Database;
   readonly outputs: Outputs;
   readonly signal: AbortSignal;
+  /** Throws when another sync could be at work here. */
+  readonly checkLock: () => void;
   /** Told after each batch. */
   readonly onBatch: (counts: Counts) => void;
 }
@@ -74,7 +76,7 @@ export async function settleFile(shop: Workshop, file: TakenFile): Promise<State
     if (!(await settleLines(shop, file, fd, fstatSync(fd).size))) return 'stopped';
     if (!isSettled(shop, file, fd)) {
       if (age < TORN_MS) return 'torn';
-      settleTorn(shop, file, fd);
+      if (!settleTorn(shop, file, fd)) return 'followed';
     }
     return remove(shop, file, fd);
   } finally {
@@ -129,6 +131,7 @@ async function settleLines(shop: Workshop, file: TakenFile, fd: number, limit: n
     if (lines.length === 0) return true;
     const items = itemsOf(file, lines, progress, (line) => copyLine(shop.place, file, fd, line));
     const next = settleBatch(shop, file, items, progress);
+    if (next === undefined) return settleLines(shop, file, fd, limit);
     reader.back(next.done);
     // Lines that the time did not suffice for are parsed again: not many more than that are taken next time.
     max = Math.min(MAX_LINES, 2 * (next.lines - progress.lines));
@@ -145,14 +148,15 @@ function settleBatch(
   all: readonly Item[],
   from: Progress,
   torn = false,
-): Progress {
+): Progress | undefined {
   const { database, outputs } = shop;
+  shop.checkLock();
   const at = new Date().toISOString();
   let items: readonly Item[] = [];
   let to = from;
   let additions = {};
   let pending: Pending | undefined;
-  const applied = database.apply(file.name, all, ({ count, failures }: Applied) => {
+  const applied = database.apply(file.name, all, from, ({ count, failures }: Applied) => {
     items = all.slice(0, count);
     to = { done: (items.at(-1) as Item).next, lines: from.lines + count };
     additions = additionsOf(file, items, failures, at);
@@ -165,6 +169,7 @@ function settleBatch(
     };
     return { progress: to, pending };
   });
+  if (applied === undefined) return undefined;
   outputs.append(file, additions, (pending as unknown as Pending).sizes);
   shop.onBatch({
     bytes: to.done - from.done,
@@ -204,15 +209,15 @@ function itemsBetween(file: TakenFile, fd: number, from: Progress, to: Progress,
   return torn ? [tornItem(file, from, to.done, reader.rest())] : items;
 }
 
-/** The bytes after the last newline, of which there will be no more. */
-function settleTorn(shop: Workshop, file: TakenFile, fd: number): void {
+/** The bytes after the last newline, of which there will be no more. @returns false when there is more to be done. */
+function settleTorn(shop: Workshop, file: TakenFile, fd: number): boolean {
   const { progress } = shop.database.find(file.name);
   const { size } = fstatSync(fd);
   const reader = new LineReader(fd, progress.done);
   reader.take(1);
   const bytes = reader.rest();
   if (bytes === undefined) copyLine(shop.place, file, fd, { start: progress.done, next: size, bytes });
-  settleBatch(shop, file, [tornItem(file, progress, size, bytes)], progress, true);
+  return settleBatch(shop, file, [tornItem(file, progress, size, bytes)], progress, true) !== undefined;
 }
 
 function tornItem(file: TakenFile, from: Progress, end: number, bytes: Buffer | undefined): Item {
@@ -237,6 +242,7 @@ function isSettled({ database }: Workshop, { name }: TakenFile, fd: number): boo
  */
 function remove(shop: Workshop, file: TakenFile, fd: number): State {
   const done = donePath(file);
+  shop.checkLock();
   renameSync(file.path, done);
   fsyncDirectory(shop.place.taken);
   if (!isSettled(shop, file, fd)) {

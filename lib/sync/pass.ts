@@ -40,6 +40,8 @@ export interface PassOptions {
   readonly place: QueuePlace;
   readonly database: Database;
   readonly signal: AbortSignal;
+  /** Throws when another sync could be at work here. */
+  readonly checkLock: () => void;
   readonly replayFailed: boolean;
   /** Waits for a last line without a newline until it is old enough to be taken as it is. */
   readonly patient: boolean;
@@ -50,7 +52,7 @@ const TORN_LOOK_MS = 200;
 
 /** @throws SinkOutage, QueueError; everything is then where it was, and the next pass goes on from there. */
 export async function runPass(options: PassOptions): Promise<SyncReport> {
-  const { place, database, signal } = options;
+  const { place, database, signal, checkLock } = options;
   const start = performance.now();
   const sum = { bytes: 0, inserted: 0, duplicates: 0, failed: 0, malformed: 0 };
   const outputs = new Outputs(place);
@@ -60,8 +62,9 @@ export async function runPass(options: PassOptions): Promise<SyncReport> {
     total = Math.max(total, sum.bytes);
     options.onProgress(sum.bytes, total);
   };
-  const shop: Workshop = { place, database, outputs, signal, onBatch };
+  const shop: Workshop = { place, database, outputs, signal, checkLock, onBatch };
   try {
+    checkLock();
     ensureTaken(place);
     recover(shop);
     database.check();

@@ -9,7 +9,16 @@
  *   .sync.lock, .sync.pid      held by the one sync that works here; who that is
  */
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, realpathSync, renameSync, type Stats } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  type Stats,
+} from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { DIRECTORY_MODE } from '../spool/layout.ts';
@@ -55,6 +64,8 @@ export const FAILED_SUFFIX = '_queue.failed.jsonl';
 export const ERROR_SUFFIX = '_queue.error.jsonl';
 const TAKEN = /^(.+)_queue\.(failed\.)?jsonl\.(\d{16})-[0-9a-f]{8}$/s;
 const DONE = '.done';
+/** Of all file systems that matter. */
+const MAX_NAME_BYTES = 255;
 
 /** @throws QueueError when there is no such directory. */
 export function queuePlace(directory: string): QueuePlace {
@@ -184,7 +195,11 @@ function takenName(table: string, kind: Kind, micros: number): string {
 
 function take(place: QueuePlace, path: string, name: string): Refusal | undefined {
   const to = join(place.taken, name);
+  if (Buffer.byteLength(name + DONE) > MAX_NAME_BYTES)
+    return { path, why: "can't be taken: its name is too long for the marks that queue-sync adds" };
   try {
+    // One that can't be read would keep all others from their turn.
+    accessSync(path, constants.R_OK);
     renameSync(path, to);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;

@@ -39,8 +39,11 @@ export interface Item {
 const CLOSE = 0x7d;
 const LONE = 'a lone surrogate, which no UTF-8 text can hold';
 const BLANK = /^[ \t\r\n]*$/;
-/** A number that JSON.parse may lose digits of, at the place of a value; or such a text, which costs only time. */
-const LONG_NUMBER = /[:,[]\s*-?\d{16}/;
+/**
+ * A whole number that JSON.parse makes another of (long, or -0), at the place of a value; or such a text, which costs
+ * only time.
+ */
+const ODD_NUMBER = /[:,[]\s*(?:-?\d{16}|-0(?![.\deE]))/;
 
 /** @param lineFile the name of the file that has the line, when it is too long to be held. */
 export function parseLine(file: TakenFile, start: number, bytes: Buffer | undefined, lineFile = ''): Parsed {
@@ -67,7 +70,7 @@ function hasMark(bytes: Buffer): boolean {
 function parseObject(text: string): Record<string, unknown> | string {
   let value: unknown;
   try {
-    value = LONG_NUMBER.test(text) ? parseExactJson(text) : JSON.parse(text);
+    value = ODD_NUMBER.test(text) ? parseExactJson(text) : JSON.parse(text);
   } catch (error) {
     return `the line is not JSON: ${messageOf(error)}`;
   }

@@ -86,6 +86,7 @@ export async function syncQueues(options: SyncOptions): Promise<SyncTotals> {
         place,
         database,
         signal,
+        checkLock: () => checkLock(lock, place),
         replayFailed,
         patient: options.once === true,
         onProgress: options.onProgress ?? (() => {}),
@@ -124,6 +125,7 @@ async function repeat(
     } catch (error) {
       // What the system says of the directory (full, read-only, gone) may pass as well.
       const trouble = asTrouble(error);
+      if (trouble.code === 'WORKER') throw trouble;
       if (trouble.message !== told) onTrouble?.(trouble);
       told = trouble.message;
       await pause(backoff(attempt++), signal);
@@ -167,6 +169,14 @@ function tryAcquire(place: QueuePlace): WorkerLock | undefined {
   } catch (error) {
     throw error instanceof QueueError ? error : unwritable(place.dir, error);
   }
+}
+
+/** Two at work would write every line to the output files twice. */
+function checkLock(lock: WorkerLock, place: QueuePlace): void {
+  if (lock.isOurs()) return;
+  throw new QueueError('WORKER', `${place.lock} was removed or replaced: another sync could be at work`, {
+    hint: 'Nothing is lost. Start queue-sync again, and leave its lock alone.',
+  });
 }
 
 /** Only for the message to others, so it may fail; but nothing that stands there is written into. */

@@ -37,6 +37,7 @@ export class Accounts {
   /** Which file is open: it may be replaced. */
   #file: string | undefined;
   #version: unknown;
+  #changes = 0;
   readonly #standings = new Map<string, Standing>();
   readonly #said = new Set<string>();
   /** performance.now() of the first of the errors in a row. */
@@ -50,15 +51,16 @@ export class Accounts {
 
   /**
    * Makes sure that what `standing` tells is not older than this call.
-   * @returns true when something has changed since the last.
+   * @returns a number that is another one whenever something has changed.
    */
-  refresh(): boolean {
+  refresh(): number {
     const version = this.#attempt((db) => prepared(db, 'PRAGMA data_version').pluck().get());
     const current = `${this.#file} ${version}`;
-    if (current === this.#version) return false;
+    if (current === this.#version) return this.#changes;
     this.#version = current;
     this.#standings.clear();
-    return true;
+    this.#changes += 1;
+    return this.#changes;
   }
 
   /** Where a job stood at the last `refresh`, or later. */
@@ -84,7 +86,7 @@ export class Accounts {
 
   /** Removes some of what ended long ago. @returns true when there is more. */
   removeOld(olderThanMs: number): boolean {
-    return this.#attempt((db) => removeSomeOld(db, olderThanMs)) ?? false;
+    return this.#attempt((db) => removeSomeOld(db, this.#spool, olderThanMs)) ?? false;
   }
 
   /** Settles items whose producers died before they published them, of jobs that nothing else keeps from ending. */

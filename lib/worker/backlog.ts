@@ -6,23 +6,23 @@
  * when they are used up, the directory is listed for more. Entries that are put off or parked are held whatever their
  * number: they have been read, and must not be read again at every listing.
  *
- * Listing a million names takes a second, so a listing is followed up by file events; listing again is rationed to a
- * tenth of the time. Events may be lost (a full inotify queue) or never come (some network file systems): the
- * directory's mtime is polled too. While a large backlog is drained the watch is closed, for it would report every
- * unlink of ours.
+ * Listing a million names takes a second, so it is followed up by file events and rationed to a tenth of the time.
+ * Events may be lost (a full inotify queue) or never come (some network file systems): the directory's mtime is polled
+ * too. While a large backlog is drained the watch is closed, for it would report every unlink of ours.
  *
  * A producer's older name comes first. A listing may show a file that was made meanwhile and miss an older one (ext4
  * lists in the order of hashes), so names younger than the listing wait for the next. For the same reason events count
  * only after a listing since the watch was opened, and unfinished entries are looked at again when new ones come.
  */
-import { type FSWatcher, statSync, watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import type { Config } from '../config.ts';
 import { codeOf } from '../errors.ts';
 import { isEntryName } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
-import { forEachName } from '../spool/listing.ts';
+import { forEachName, mtimeOf, TICK_MS } from '../spool/listing.ts';
 import { Lanes } from '../spool/order.ts';
 import { MAX_LEAD_US, microsOf, nowMicros } from '../spool/sequence.ts';
+import { Nap } from './nap.ts';
 import { PutOff } from './put-off.ts';
 
 /** How many names of one priority are held; more makes listings fewer, less saves memory (100 bytes a name). */
@@ -35,8 +35,6 @@ const LISTING_SHARE = 0.1;
 const KNOWN_NAME_MS = 0.001;
 /** How often the directory is listed although events say nothing new. */
 const SAFETY_INTERVAL_MS = 5000;
-/** At least one tick of any file system's clock but FAT's. */
-const TICK_MS = 20;
 
 export class Backlog {
   readonly #spool: Spool;
@@ -54,7 +52,7 @@ export class Backlog {
   /** Since when there is a watch; infinite when there is none. */
   #watchedAt = Number.POSITIVE_INFINITY;
   #watcher: FSWatcher | undefined;
-  #wake: (() => void) | undefined;
+  readonly #nap = new Nap();
   #listedAt = Number.NEGATIVE_INFINITY;
   #listingCost = 0;
   #listedMtime = 0;
@@ -197,34 +195,23 @@ export class Backlog {
     this.#rewatch();
     // Never without letting events in: our own unlinks change the mtime as well.
     if (this.#hints.size > 0 && !this.#mustList) return new Promise((done) => setImmediate(done));
+    const now = performance.now();
     const isListed = !this.#mustList && mtimeOf(this.#spool.pending) === this.#listedMtime;
-    const rest = this.#listedAt + this.#listingCost / LISTING_SHARE - performance.now();
-    const untilListing = isListed ? Number.POSITIVE_INFINITY : Math.max(0, rest);
-    const untilPutOff = Math.max(0, this.#putOff.next - performance.now());
-    await this.#sleep(Math.min(maxMs, this.#pollMs, untilPutOff, untilListing));
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    await new Promise<void>((done) => {
-      const timer = setTimeout(done, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        done();
-      };
-    });
-    this.#wake = undefined;
+    const untilListing = this.#listedAt + this.#listingCost / LISTING_SHARE - now;
+    const times = [maxMs, this.#pollMs, this.#putOff.next - now, ...(isListed ? [] : [untilListing])];
+    await this.#nap.sleep(Math.max(0, Math.min(...times)));
   }
 
   /** Waits for a poll and looks at nothing meanwhile: nothing is to be taken now. */
   async rest(): Promise<void> {
     this.#unwatch();
     this.#hints.clear();
-    await this.#sleep(this.#pollMs);
+    await this.#nap.sleep(this.#pollMs);
   }
 
   /** Ends a `wait` early. */
   interrupt(): void {
-    this.#wake?.();
+    this.#nap.end();
   }
 
   close(): void {
@@ -308,10 +295,6 @@ export class Backlog {
     // An unfinished entry was written to: look again. A delayed one is looked at in vain, which costs one read.
     else if (this.#putOff.has(name)) this.#putOff.add(name, 0);
     else if (!this.#known.has(name)) this.#hints.add(name);
-    this.#wake?.();
+    this.#nap.end();
   }
-}
-
-function mtimeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

@@ -5,10 +5,12 @@
  * a duplicate, buried, put off for a retry), parked while its database is down, put off until it is due or whole,
  * put back because its batch ended before it, held (holds.ts), or withdrawn because its job was cancelled.
  */
+import { existsSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
 import { type Sink, SinkOutage } from '../sink/sink.ts';
 import { removeManifest, writeManifest } from '../spool/manifest.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
+import type { Standing } from './accounts.ts';
 import { applyItems, type Result, takesWrites } from './apply.ts';
 import { withdrawnFate } from './fates.ts';
 import type { Item } from './intake.ts';
@@ -128,22 +130,28 @@ function withoutApplied(work: Work, target: string, sink: Sink, items: readonly 
  * Takes out, and out of pending/, the entries of cancelled jobs. Whoever cancels a job sets its state first and reads
  * the manifest second, and we look at the states after the manifest is written: an entry in hand is seen as in hand
  * there, or its job as cancelled here. What was applied before a crash is no longer among them: it is not withdrawn.
+ * A job that is deleted after that is not known any more, but its entries have left pending/ before it went.
  */
 function withoutCancelled(work: Work, items: readonly Item[]): readonly Item[] {
   const { accounts, log } = work;
   if (items.every(({ entry }) => entry.job === undefined)) return items;
   accounts.refresh();
-  const isCancelled = ({ entry: { job } }: Item): boolean =>
-    job !== undefined && accounts.standing(job) === 'cancelled';
-  const cancelled = items.filter(isCancelled);
-  if (cancelled.length === 0) return items;
+  const stands = ({ entry: { job } }: Item, standing: Standing): boolean =>
+    job !== undefined && accounts.standing(job) === standing;
+  const deleted = items.filter(
+    (item) => stands(item, 'gone') && !existsSync(`${work.spool.pending}/${item.name}`),
+  );
+  for (const { name } of deleted) gone(work, name);
+  const cancelled = items.filter((item) => stands(item, 'cancelled'));
+  if (deleted.length + cancelled.length === 0) return items;
   accounts.record(cancelled.flatMap(withdrawnFate));
   remove(
     work,
     cancelled.map(({ name }) => name),
   );
-  log('info', `${cancelled.length} entries of cancelled jobs are withdrawn`);
-  return items.filter((item) => !cancelled.includes(item));
+  log('info', `${deleted.length + cancelled.length} entries of cancelled jobs are withdrawn`);
+  const out = new Set([...deleted, ...cancelled]);
+  return items.filter((item) => !out.has(item));
 }
 
 /** They may be applied: the database is asked before it takes anything else, by this worker or the next. */

@@ -8,11 +8,9 @@
  */
 import type { Entry } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
+import { TICK_MS } from '../spool/listing.ts';
 import { type Pauses, pausesChanged, readPauses } from '../spool/pause.ts';
 import type { Accounts } from './accounts.ts';
-
-/** At least one tick of any file system's clock but FAT's. */
-const TICK_MS = 20;
 
 export class Holds {
   readonly #spool: Spool;
@@ -21,6 +19,8 @@ export class Holds {
   readonly #byJob = new Map<string, string[]>();
   #pauses: Pauses = { all: false, operations: [] };
   #pausesAt = 0;
+  /** What `refresh` said when the jobs were last looked at. */
+  #jobsAt = 0;
 
   constructor(spool: Spool, accounts: Accounts) {
     this.#spool = spool;
@@ -52,7 +52,10 @@ export class Holds {
       this.#pauses = readPauses(this.#spool);
     }
     const released = release(this.#byOperation, (operation) => this.#pauses.operations.includes(operation));
-    if (this.#byJob.size === 0 || !this.#accounts.refresh()) return released;
+    if (this.#byJob.size === 0) return released;
+    const jobsAt = this.#accounts.refresh();
+    if (jobsAt === this.#jobsAt) return released;
+    this.#jobsAt = jobsAt;
     return [...released, ...release(this.#byJob, (job) => this.#accounts.standing(job) === 'waiting')];
   }
 

@@ -28,15 +28,20 @@ export interface RetryResult {
 
 /**
  * Puts letters back into pending/ with no error and no spent retries, and sees to it that a worker is there. Raw
- * letters go back as they are.
+ * letters go back as they are. What their jobs are told is jobs/retry.ts's.
  * @param names from `findLetters` or `readLetters`.
+ * @param isJobless of a job: its entries are to go on without it.
  * @throws system errors when the spool can't be written.
  */
-export function retryLetters(spool: Spool, names: readonly string[]): RetryResult {
+export function putBackLetters(
+  spool: Spool,
+  names: readonly string[],
+  isJobless: (job: string) => boolean = () => false,
+): RetryResult {
   const retried: string[] = [];
   const refused: Refusal[] = [];
   for (const name of names) {
-    const why = retryLetter(spool, name);
+    const why = retryLetter(spool, name, isJobless);
     if (why === undefined) retried.push(name);
     else refused.push({ name, why });
   }
@@ -60,7 +65,7 @@ export function discardLetter(spool: Spool, name: string): boolean {
 }
 
 /** @returns why it can't be put back, or undefined when it has been. */
-function retryLetter(spool: Spool, name: string): string | undefined {
+function retryLetter(spool: Spool, name: string, isJobless: (job: string) => boolean): string | undefined {
   const target = entryNameOf(name);
   const letter = readLetter(spool, name);
   if (!letter) return 'it is not there any more';
@@ -69,7 +74,9 @@ function retryLetter(spool: Spool, name: string): string | undefined {
   if (lstatSync(join(spool.pending, target), { throwIfNoEntry: false })) {
     return 'an entry of this name is in pending/ already: try again when it is done';
   }
-  return letter.entry ? retryEntry(spool, name, target, letter.entry) : retryRaw(spool, name, target);
+  if (!letter.entry) return retryRaw(spool, name, target);
+  const { job, ...alone } = letter.entry;
+  return retryEntry(spool, name, target, job !== undefined && isJobless(job) ? alone : letter.entry);
 }
 
 /**

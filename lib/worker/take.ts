@@ -27,7 +27,10 @@ export function takeBatch(work: Work): Item[] {
     if (intake.kind !== 'unfinished') unfinished.delete(name);
     switch (intake.kind) {
       case 'item':
-        if (intake.item.entry.job !== undefined && !isFresh) isFresh = accounts.refresh() || true;
+        if (intake.item.entry.job !== undefined && !isFresh) {
+          accounts.refresh();
+          isFresh = true;
+        }
         if (holds.keeps(name, intake.item.entry)) break;
         bytes += intake.item.text.length;
         if (intake.item.values.length > 0) work.values.set(name, intake.item.values);

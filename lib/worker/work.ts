@@ -66,3 +66,8 @@ export function gone(work: Work, name: string): void {
   undecided.delete(name);
   if (suspects.delete(name) && suspects.size === 0) work.suspicion = NO_SUSPICION;
 }
+
+/** How many entries are done with, or put off for a retry. */
+export function settledOf({ summary, stats }: Work): number {
+  return summary.applied + summary.duplicates + summary.failed + stats.retried;
+}

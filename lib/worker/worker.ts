@@ -40,7 +40,7 @@ import { clearStartNotes } from './start.ts';
 import { buryOddNames, takeBatch } from './take.ts';
 import { Targets } from './targets.ts';
 import { Watch } from './watchdog.ts';
-import { gone, type Work, type WorkerSummary } from './work.ts';
+import { gone, settledOf, type Work, type WorkerSummary } from './work.ts';
 
 /** How often the counters are written when there is no work. */
 const NOTE_WHEN_IDLE_MS = 100;
@@ -176,21 +176,15 @@ export class Worker {
     buryOddNames(this.#work);
     if (!this.#options.once) this.#gathering = gatherFor(this.#work.spool, backlog);
     if (this.#gathering > 0) return false;
-    const before = this.#settled;
+    const before = settledOf(this.#work);
     const items = takeBatch(this.#work);
     if (items.length > 0) applyBatch(this.#work, items);
     if (items.length > 0) this.#notebook.tryToNote();
     const isBusy = items.length > 0 || backlog.hasMore;
     // A step that has only parked entries has not tried again what failed: the fault may well last.
-    if (this.#settled > before || (!isBusy && targets.parked === 0)) this.#faults = 0;
+    if (settledOf(this.#work) > before || (!isBusy && targets.parked === 0)) this.#faults = 0;
     if (this.#faults === 0) delete this.#work.stats.outages.spool;
     return isBusy;
-  }
-
-  /** How many entries are done with, or put off for a retry. */
-  get #settled(): number {
-    const { summary, stats } = this.#work;
-    return summary.applied + summary.duplicates + summary.failed + stats.retried;
   }
 
   /** A second thread pays only for a large backlog. */

@@ -10,7 +10,7 @@ import { openJobs } from '../../lib/jobs/database.ts';
 import { registerItems, sealJob } from '../../lib/jobs/items.ts';
 import { spoolAt } from '../../lib/spool/layout.ts';
 import { type FaultRun, faultRun } from '../support/faults.ts';
-import { accountOf, addJob, resultsOf } from '../support/jobs-account.ts';
+import { accountOf, addJob, resultsOf } from '../support/jobs.ts';
 import { DIST, type Project, project, projectWithin, waitFor } from '../support/project.ts';
 import {
   background,

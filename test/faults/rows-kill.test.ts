@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { FULL, faultRun } from '../support/faults.ts';
-import { jobsRows, queueJob, template, writeIn } from '../support/jobs-rows.ts';
+import { jobsRows, queueJob, template, writeIn } from '../support/jobs.ts';
 import { DIST, type Project, project, projectWithin, waitFor } from '../support/project.ts';
 import { background, logged, noStrace, once, startNoWorker, withLog } from '../support/queue.ts';
 import { CHANGING, describe, inLanes, killAt, pointsOf, pointsToTry, strike } from '../support/sweep.ts';

@@ -16,5 +16,3 @@ export interface NewJob {
 }
 /** @throws QueueError NOT_FOUND when there is no job `after`; USAGE when it will never be completed. */
 export declare function createJob(spool: Spool, options?: NewJob): Job;
-/** Milliseconds since 1970 and 6 random characters, in base 36: ids sort by age until the year 2059. */
-export declare function newJobId(now?: number): string;

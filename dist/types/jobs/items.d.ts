@@ -35,18 +35,22 @@ export declare function unregisterItems(db: Db, id: string, names: readonly stri
 /** Records what became of items. Jobs that are not there any more are passed over. */
 export declare function recordFates(db: Db, fates: readonly Fate[]): void;
 /**
- * Failed items are about to be tried again: to be called before their entries are put back into pending/.
- * @returns how many of them had failed.
+ * Failed items are about to be tried again: to be called before their entries are put back into pending/. Those that
+ * an interrupted retry has left queued are noted anew, so that for a while they do not count as never published.
+ * @returns false when the job is cancelled, or not there: nothing is changed then.
  */
-export declare function retryItems(db: Db, id: string, names: readonly string[], now?: number): number;
+export declare function retryItems(db: Db, id: string, names: readonly string[], now?: number): boolean;
+/** For `refuseCancelled`, where items are to be tried again. */
+export declare const RETRY_HINT = "queue-failed retry tries single entries again, without a job.";
 /**
- * No more items will come.
+ * No more items will come, and no rows go on.
  * @throws QueueError NOT_FOUND; USAGE when it was cancelled.
  */
 export declare function sealJob(db: Db, id: string): Job;
 /**
  * Settles queued items that were registered long ago and whose entries are not in pending/: one with a dead letter
  * has failed (it could not be read, or a retry was interrupted), the others are withdrawn, as they were never published.
+ * Not of a job whose rows are half enqueued: these go on behind those that were published.
  * @returns how many.
  */
 export declare function dropUnpublished(db: Db, spool: Spool, id: string, now?: number): number;
@@ -57,5 +61,9 @@ export declare function letterOf(spool: Spool, name: string): string | undefined
  * one of them is, else as completed; and then those that wait for it start. Call it inside a transaction.
  */
 export declare function endIfDone(db: Db, id: string, now?: number): void;
+/** @throws QueueError USAGE. */
+export declare function refuseCancelled({ id, state }: Job, hint?: string): void;
 /** Preparing a statement costs as much as running it ten times. */
 export declare function prepared(db: Db, sql: string): Prepared;
+/** For one transaction each. */
+export declare function chunksOf<T>(list: readonly T[]): T[][];

@@ -1,4 +1,3 @@
-import type { Db } from '../sink/driver.js';
 import type { Spool } from '../spool/layout.js';
 import { type CancelOptions } from './cancel.js';
 import { type JobState } from './job.js';
@@ -17,5 +16,3 @@ export declare function removeOldJobs(spool: Spool, options: {
     olderThanMs: number;
     now?: number;
 }): string[];
-/** @throws QueueError NOT_FOUND; USAGE when it has queued items, or others wait for it. */
-export declare function removeRows(db: Db, id: string): void;

@@ -13,9 +13,11 @@ export interface Waited {
     readonly job: Job | undefined;
     /** The error of the first item that failed. */
     readonly firstError: string | undefined;
+    /** The job that it waits for, when that one was cancelled or removed and can't be completed any more. */
+    readonly deadEnd: string | undefined;
 }
 /**
- * @returns its state: that of a job that has ended, unless the time was over.
+ * @returns its state: that of a job that has ended, unless the time was over or it can't start any more.
  * @throws QueueError NOT_FOUND when there is no such job, or it was removed and no history has it.
  */
 export declare function waitForJob(spool: Spool, id: string, options?: WaitOptions): Promise<Waited>;

@@ -4,7 +4,7 @@ export declare const LEDGER = "_queue_ledger";
 export declare const MIGRATIONS = "_queue_migrations";
 /** How far the ledger was pruned; see maintenance/backups/ledger.ts. */
 export declare const PRUNED = "_queue_pruned";
-/** The content hashes of structured rows; see rows.ts. */
+/** The content hashes of structured rows; see hashes.ts. */
 export declare const HASHES = "_queue_hashes";
 /** How far queue-sync is with the files that it has taken; see sync/bookkeeping.ts. */
 export declare const SYNC = "_queue_sync";

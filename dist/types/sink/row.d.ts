@@ -15,7 +15,6 @@ export interface Row {
     readonly onConflict?: OnConflict;
 }
 export type OnConflict = 'ignore' | 'replace' | 'update';
-export declare const ON_CONFLICT: readonly OnConflict[];
 /** The names that an entry gives the parts of a row, in the order in which the call lists them. */
 export declare const ROW_PARAMS: readonly ['table', 'data', 'source', 'hash_fields', 'content_hash', 'on_conflict'];
 /**

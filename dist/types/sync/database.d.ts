@@ -20,12 +20,14 @@ export declare class Database {
      * Writes the rows of a batch, as many as the time for the lock allows.
      * @param describe gives what the batch is to leave in the books; its outputs are opened there, so that one that
      *   can't be written stops it before anything is done.
+     * @returns undefined, and nothing is done, when the file is settled to elsewhere than `from`: the database was
+     *   replaced, or another sync is at work.
      * @throws SinkOutage, and what `describe` throws; nothing is done then.
      */
-    apply(file: string, items: readonly Item[], describe: (applied: Applied) => {
+    apply(file: string, items: readonly Item[], from: Progress, describe: (applied: Applied) => {
         progress: Progress;
         pending: Pending;
-    }): Applied;
+    }): Applied | undefined;
     /** What the last batch of a file adds is in the outputs. @throws SinkOutage. */
     confirm(file?: string | undefined): void;
     /** A file is gone, or going. @throws SinkOutage. */

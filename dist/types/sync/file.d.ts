@@ -7,6 +7,8 @@ export interface Workshop {
     readonly database: Database;
     readonly outputs: Outputs;
     readonly signal: AbortSignal;
+    /** Throws when another sync could be at work here. */
+    readonly checkLock: () => void;
     /** Told after each batch. */
     readonly onBatch: (counts: Counts) => void;
 }

@@ -16,6 +16,8 @@ export interface PassOptions {
     readonly place: QueuePlace;
     readonly database: Database;
     readonly signal: AbortSignal;
+    /** Throws when another sync could be at work here. */
+    readonly checkLock: () => void;
     readonly replayFailed: boolean;
     /** Waits for a last line without a newline until it is old enough to be taken as it is. */
     readonly patient: boolean;

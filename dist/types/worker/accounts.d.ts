@@ -8,9 +8,9 @@ export declare class Accounts {
     constructor(spool: Spool, busyTimeout: number, log: Log);
     /**
      * Makes sure that what `standing` tells is not older than this call.
-     * @returns true when something has changed since the last.
+     * @returns a number that is another one whenever something has changed.
      */
-    refresh(): boolean;
+    refresh(): number;
     /** Where a job stood at the last `refresh`, or later. */
     standing(job: string): Standing;
     /**

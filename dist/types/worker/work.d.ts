@@ -50,3 +50,5 @@ export interface Work {
 }
 /** The name has left pending/. */
 export declare function gone(work: Work, name: string): void;
+/** How many entries are done with, or put off for a retry. */
+export declare function settledOf({ summary, stats }: Work): number;

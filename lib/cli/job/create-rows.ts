@@ -1,14 +1,16 @@
 /** The part of queue-job create that is about templates and rows. */
 import { closeSync, constants, fstatSync, type Stats } from 'node:fs';
+import { basename } from 'node:path';
 import type { Config } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
 import { openJobs } from '../../jobs/database.ts';
 import { enqueueRows, enqueueTemplate } from '../../jobs/enqueue-rows.ts';
-import { sealJob } from '../../jobs/items.ts';
 import { type Job, readJob } from '../../jobs/job.ts';
-import { openBookmark } from '../../jobs/row-bookmark.ts';
+import { inJobs } from '../../jobs/publish-items.ts';
+import { openBookmark, removeBookmark } from '../../jobs/row-bookmark.ts';
 import { FORMATS, type Format, openRows, type RowFile } from '../../jobs/row-files.ts';
 import type { BadRow } from '../../jobs/rows.ts';
+import { seal } from '../../jobs/seal.ts';
 import { loadTemplate, type Template } from '../../jobs/templates.ts';
 import { onInterrupt } from '../../maintenance/interrupt.ts';
 import type { Db } from '../../sink/driver.ts';
@@ -65,13 +67,13 @@ export function hasRows(values: RowsArguments): boolean {
 
 /**
  * Enqueues a template, once or for each row.
- * @param create makes the job, which has this template; not called with --job.
+ * @param create makes the job, which has this template and, if it is given none, this name; not called with --job.
  * @throws QueueError; RowsStopped when it stops in the middle.
  */
 export async function createRows(
   { config, spool }: { config: Config; spool: Spool },
   values: RowsArguments,
-  create: (template: string) => Job,
+  create: (template: string, name: string) => Job,
 ): Promise<RowsOutcome> {
   const db = openJobs(spool);
   const where = { db, config, spool };
@@ -82,7 +84,7 @@ export async function createRows(
   const template = loadTemplate(config, name);
   let id = old?.id;
   const job = (): string => {
-    id ??= create(values.template?.includes('/') ? template.path : name).id;
+    id ??= create(values.template?.includes('/') ? template.path : name, basename(name, '.json')).id;
     return id;
   };
   let report = { enqueued: 0, skipped: 0 };
@@ -95,7 +97,9 @@ export async function createRows(
   }
   const made = id as string;
   const { enqueued, skipped } = report;
-  return { job: values.open ? readJob(db, made) : sealJob(db, made), enqueued, skipped };
+  if (!values.open) return { job: seal(spool, made), enqueued, skipped };
+  inJobs(db, () => removeBookmark(db, made));
+  return { job: readJob(db, made), enqueued, skipped };
 }
 
 async function fromFile(
@@ -165,14 +169,7 @@ function startLine(db: Db, spool: Spool, values: RowsArguments, file: RowFile, o
     throw usage(`--from-line is '${given}': it must be the number of a line, from 1`);
   }
   if (!old) return 1;
-  const mark = openBookmark(db, spool, old.id, given !== undefined);
-  if (given !== undefined) return Number(given);
-  if (!mark) return 1;
-  if (mark.path === file.path) return mark.line;
-  throw usage(
-    `the job '${old.id}' has rows of ${mark.path} up to line ${mark.line}, and this is ${file.path}`,
-    `Give that file, or say where to begin in this one with --from-line.`,
-  );
+  return openBookmark(db, spool, old.id, file.path, given === undefined ? undefined : Number(given));
 }
 
 /** Tells of bad rows on stderr; with a file they go there, as they are, and can be enqueued from it when corrected. */

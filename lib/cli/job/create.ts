@@ -23,7 +23,7 @@ Makes a job and prints its id. Without a template it has no items yet: queue-wri
 is sealed and all of them are decided: with its last item when --total says how many there are, else after queue-job
 seal ID. With a template it has one item for each row, and is sealed.
 
-  --name N      what it is called in lists
+  --name N      what it is called in lists (default: the name of the template)
   --total N     how many items it is to have; with 0 it is completed at once
   --meta JSON   an object with notes of your own
   --after JOB   starts when that job is completed
@@ -65,8 +65,8 @@ Examples:
       notBefore: notBeforeOf(values.at, values.delay),
     };
     if (hasRows(values)) {
-      const outcome = await createRows({ config, spool }, values, (template) =>
-        createJob(spool, { ...wanted, template }),
+      const outcome = await createRows({ config, spool }, values, (template, name) =>
+        createJob(spool, { ...wanted, name: values.name ?? name, template }),
       );
       if (values.json) printJson(outcome);
       else printLines([outcome.job.id]);
