@@ -184,9 +184,9 @@ export function targetOf({ database, projectRoot }: Config, db: string | undefin
   return isUrl(target) && target === shownTarget(database) ? database : target;
 }
 
-/** True for a URL that no entry file may hold. */
+/** True for a URL that no entry file may hold: what `shownTarget` leaves out is in it. */
 export function holdsPassword(target: string): boolean {
-  return shownTarget(target) !== target;
+  return /^[a-z][a-z0-9+.-]*:\/\/([^/?:@]*:[^/?]*@|.*[?&](ssl)?password=)/is.test(target);
 }
 
 /** A target as it may be shown: a URL without its password. */

@@ -167,7 +167,7 @@ export declare function databasePath(name: string, root: string): string;
 export declare function isUrl(name: string): boolean;
 /** The target of an entry whose `db` is this. A URL there has no password: HIVE_DB may be the same one with it. */
 export declare function targetOf({ database, projectRoot }: Config, db: string | undefined): string;
-/** True for a URL that no entry file may hold. */
+/** True for a URL that no entry file may hold: what `shownTarget` leaves out is in it. */
 export declare function holdsPassword(target: string): boolean;
 /** A target as it may be shown: a URL without its password. */
 export declare function shownTarget(target: string): string;

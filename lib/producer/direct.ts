@@ -7,7 +7,7 @@
  *
  * Built as dist/direct.cjs and loaded on demand (load-direct.ts): producers that only spool carry no SQL engine.
  */
-import { type Config, targetOf } from '../config.ts';
+import { type Config, holdsPassword, targetOf } from '../config.ts';
 import { type ErrorCode, messageOf, QueueError } from '../errors.ts';
 import { callText } from '../sink/call.ts';
 import { EntryFault } from '../sink/outage.ts';
@@ -64,6 +64,15 @@ export function rowRequest(given: object, code: ErrorCode): WriteRequest | Failu
     if (!(error instanceof EntryFault)) throw error;
     return failureOf(code, error);
   }
+}
+
+/** Of a URL that an entry is to name. */
+export function checkUrl(url: string): object | Failure {
+  if (!holdsPassword(url)) return {};
+  return failureOf('USAGE', {
+    message: 'the URL of the database holds a password, and an entry is a file',
+    hint: 'Leave it out of the URL: put it into ~/.pgpass (mode 0600), or name the database in HIVE_DB.',
+  });
 }
 
 /**

@@ -6,7 +6,7 @@
  * refused or can't be written turns the call into a direct write.
  */
 import { isAbsolute } from 'node:path';
-import { type Config, databasePath, holdsPassword, isUrl, loadConfig } from '../config.ts';
+import { type Config, databasePath, isUrl, loadConfig } from '../config.ts';
 import { messageOf, QueueError } from '../errors.ts';
 import {
   checkEntry,
@@ -20,7 +20,7 @@ import { ensureSpool, type Spool, spoolAt } from '../spool/layout.ts';
 import { publish } from '../spool/publish.ts';
 import { openLog } from '../worker/log.ts';
 import { ensureWorker } from '../worker/start.ts';
-import { rowRequest, writeDirect } from './load-direct.ts';
+import { checkUrl, rowRequest, writeDirect } from './load-direct.ts';
 import { type Place, placeInJob } from './load-jobs.ts';
 
 export interface WriteRequest {
@@ -188,11 +188,7 @@ function instead(direct: () => WriteResult, reason: QueueError): WriteResult {
 export function draftOf(config: Config, request: WriteRequest): Draft {
   const explicit = config.databaseIsExplicit && !isUrl(config.database) ? config.database : undefined;
   const db = request.db === undefined ? explicit : databasePath(request.db, config.projectRoot);
-  if (db !== undefined && holdsPassword(db)) {
-    throw new QueueError('USAGE', 'the URL of the database holds a password, and an entry is a file', {
-      hint: 'Leave it out of the URL: put it into ~/.pgpass (mode 0600), or name the database in HIVE_DB.',
-    });
-  }
+  if (db !== undefined && isUrl(db)) checkUrl(db);
   const draft: Draft = {
     priority: request.priority ?? DEFAULT_PRIORITY,
     operation: request.operation ?? DEFAULT_OPERATION,

@@ -15,6 +15,11 @@ export function rowRequest(...args: Parameters<DirectModule['rowRequest']>): Wri
   return succeed(direct().rowRequest(...args));
 }
 
+/** @throws QueueError USAGE when no entry may hold the URL. */
+export function checkUrl(...args: Parameters<DirectModule['checkUrl']>): void {
+  succeed(direct().checkUrl(...args));
+}
+
 export function wasDuplicateRow(...args: Parameters<DirectModule['wasDuplicateRow']>): boolean {
   return direct().wasDuplicateRow(...args);
 }

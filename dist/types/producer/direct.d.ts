@@ -25,6 +25,8 @@ export declare function writeDirect(config: Config, spool: Spool, draft: Omit<En
  * @param code of the failure.
  */
 export declare function rowRequest(given: object, code: ErrorCode): WriteRequest | Failure;
+/** Of a URL that an entry is to name. */
+export declare function checkUrl(url: string): object | Failure;
 /**
  * True when the journal says of an applied entry that its row was there already. After a crash between COMMIT and the
  * journal it does not say so.

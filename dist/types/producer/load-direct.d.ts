@@ -6,5 +6,7 @@ type DirectModule = typeof import('./direct.js');
 export declare function writeDirect(...args: Parameters<DirectModule['writeDirect']>): DirectSuccess;
 /** @throws QueueError `code` when the row can't be one. */
 export declare function rowRequest(...args: Parameters<DirectModule['rowRequest']>): WriteRequest;
+/** @throws QueueError USAGE when no entry may hold the URL. */
+export declare function checkUrl(...args: Parameters<DirectModule['checkUrl']>): void;
 export declare function wasDuplicateRow(...args: Parameters<DirectModule['wasDuplicateRow']>): boolean;
 export {};
