@@ -446,7 +446,7 @@ test('events come when something has changed, to all who listen', async (t) => {
   for (const { text } of listeners) {
     await waitFor('the change', () => last(text()).statistics?.processed === 3);
     const report = last(text());
-    assert.deepEqual([report.depths.pending, report.latency.count, report.pauses.all], [0, 3, false]);
+    assert.deepEqual([report.depths.pending, report.latency.count, report.paused.all], [0, 3, false]);
     assert.ok(report.latency.p99Ms >= report.latency.p50Ms);
   }
   const full: { socket: Socket; text: () => string }[] = [];

@@ -228,9 +228,11 @@ export class Eyes {
   }
 }
 
-/** A URL may hold a password. */
+/** Of a URL host and database: it may hold a password, and a server has many databases. */
 function nameOf(target: string): string {
-  return isUrl(target) && URL.canParse(target) ? new URL(target).host : target;
+  if (!isUrl(target) || !URL.canParse(target)) return target;
+  const { host, pathname } = new URL(target);
+  return host + pathname;
 }
 
 function dead(count: number): string {

@@ -7,7 +7,6 @@ import { linesBackwards } from '../spool/journal-back.ts';
 import { formatPosition, journalEnd } from '../spool/journal-read.ts';
 import type { Spool } from '../spool/layout.ts';
 import { allLetterNames, readLetter } from '../spool/letters.ts';
-import { type Pauses, readPauses } from '../spool/pause.ts';
 import { microsOf } from '../spool/sequence.ts';
 import { type JobsAnswer, listJobs } from './jobs.ts';
 import { refusalOf } from './refusal.ts';
@@ -22,7 +21,6 @@ export interface Report extends StatusReport {
     readonly p95Ms: number;
     readonly p99Ms: number;
   } | null;
-  readonly pauses: Pauses;
   readonly jobs: JobsAnswer;
   /** The last that have failed, newest first. */
   readonly failures: readonly Failure[];
@@ -62,7 +60,6 @@ export class Reporter {
       ...status,
       appliedPerSecond: this.#rate(status.statistics.processed),
       latency: this.#latencyNow(),
-      pauses: readPauses(this.#spool),
       jobs: this.#jobs(),
       failures: this.#failuresNow(),
       tookMs: Math.ceil(performance.now() - start),

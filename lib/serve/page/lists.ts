@@ -94,7 +94,7 @@ export class Operations {
       byId('operations-empty'),
       all.length === 0 ? 'Nothing has been applied yet.' : 'No operation has this in its name.',
     );
-    const paused = new Set(report.pauses.operations);
+    const paused = new Set(report.paused.operations);
     putItems(
       byId('operations').querySelector('tbody') as HTMLElement,
       found,

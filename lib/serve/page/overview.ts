@@ -25,16 +25,16 @@ export class Overview {
   }
 
   render(report: Report): void {
-    const { pauses, depths } = report;
-    this.#isPaused = pauses.all;
-    const state = pauses.all ? 'paused' : report.state;
+    const { paused, depths } = report;
+    this.#isPaused = paused.all;
+    const state = paused.all ? 'paused' : report.state;
     const [sign, word] = STATES[state] ?? ['?', state];
     const pill = byId('state');
     if (pill.dataset.state !== state) pill.dataset.state = state;
     put(pill.children[0] as Element, sign);
     put(pill.children[1] as Element, word);
     const waiting = depths.pending + depths.processing;
-    const message = pauses.all
+    const message = paused.all
       ? `nothing is applied until the queue is resumed; ${count(waiting)} waiting`
       : report.message;
     put(byId('state-message'), message);
@@ -47,10 +47,10 @@ export class Overview {
     put(where, report.spool);
     if (where.title !== report.spool) where.title = report.spool;
     show(byId('pause'), true);
-    const action = pauses.all ? 'Resume' : 'Pause';
+    const action = paused.all ? 'Resume' : 'Pause';
     byId('pause').setAttribute('aria-label', `${action} queue`);
     put(byId('pause').firstElementChild as Element, action);
-    this.#paused(pauses.operations);
+    this.#paused(paused.operations);
     this.#tiles(report);
     this.#facts(report);
   }
