@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
 import { entryNameOf, readLetter } from '../spool/letters.ts';
-import { putBackLetters, type Refusal, type RetryResult } from '../worker/retry.ts';
+import { dropTwin, putBackLetters, type Refusal, type RetryResult } from '../worker/retry.ts';
 import { withJobs, withJobsToRead } from './database.ts';
 import { CHUNK, endIfDone, letterOf, RETRY_HINT, refuseCancelled, retryItems } from './items.ts';
 import { findJob, type Job, type ResultRow, readJob } from './job.ts';
@@ -113,6 +113,7 @@ function rowsToRetry(db: Db, spool: Spool, id: string, refused: Refusal[]): Resu
   const rows: ResultRow[] = [];
   for (const row of resultRows(db, id, "AND state IN ('failed', 'queued')")) {
     const isWaiting = existsSync(join(spool.pending, row.name));
+    if (isWaiting) dropTwin(spool, row.name);
     const hasLetter = !isWaiting && letterOf(spool, row.name) !== undefined;
     if (hasLetter) rows.push(row);
     else if (row.state === 'failed') refused.push({ name: row.name, why: isWaiting ? WAITING : NO_LETTER });

@@ -70,6 +70,7 @@ function retryLetter(spool: Spool, name: string, isJobless: (job: string) => boo
   const letter = readLetter(spool, name);
   if (!letter) return 'it is not there any more';
   if (!isEntryName(target)) return 'its name is not that of an entry: discard it';
+  if (dropTwin(spool, target) && name === target + RETRY_SUFFIX) return undefined;
   // While the worker buries an entry it stands in both places, until it has left pending/.
   if (lstatSync(join(spool.pending, target), { throwIfNoEntry: false })) {
     return 'an entry of this name is in pending/ already: try again when it is done';
@@ -77,6 +78,15 @@ function retryLetter(spool: Spool, name: string, isJobless: (job: string) => boo
   if (!letter.entry) return retryRaw(spool, name, target);
   const { job, ...alone } = letter.entry;
   return retryEntry(spool, name, target, job !== undefined && isJobless(job) ? alone : letter.entry);
+}
+
+/** Removes what a retry that was killed between its last two steps has left of a letter. @returns whether there was any. */
+export function dropTwin(spool: Spool, target: string): boolean {
+  const twin = join(spool.failed, target + RETRY_SUFFIX);
+  const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  if (!isThere(twin) || !isThere(join(spool.pending, target))) return false;
+  unlinkIfThere(twin);
+  return true;
 }
 
 /**
