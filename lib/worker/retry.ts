@@ -70,9 +70,9 @@ function retryLetter(spool: Spool, name: string, isJobless: (job: string) => boo
   const letter = readLetter(spool, name);
   if (!letter) return 'it is not there any more';
   if (!isEntryName(target)) return 'its name is not that of an entry: discard it';
-  if (dropTwin(spool, target) && name === target + RETRY_SUFFIX) return undefined;
-  // While the worker buries an entry it stands in both places, until it has left pending/.
   if (lstatSync(join(spool.pending, target), { throwIfNoEntry: false })) {
+    if (name === target + RETRY_SUFFIX) return dropTwin(spool, target);
+    // While the worker buries an entry it stands in both places, until it has left pending/.
     return 'an entry of this name is in pending/ already: try again when it is done';
   }
   if (!letter.entry) return retryRaw(spool, name, target);
@@ -80,13 +80,9 @@ function retryLetter(spool: Spool, name: string, isJobless: (job: string) => boo
   return retryEntry(spool, name, target, job !== undefined && isJobless(job) ? alone : letter.entry);
 }
 
-/** Removes what a retry that was killed between its last two steps has left of a letter. @returns whether there was any. */
-export function dropTwin(spool: Spool, target: string): boolean {
-  const twin = join(spool.failed, target + RETRY_SUFFIX);
-  const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-  if (!isThere(twin) || !isThere(join(spool.pending, target))) return false;
-  unlinkIfThere(twin);
-  return true;
+/** The entry is in pending/: removes what a retry that was killed between its last two steps has left of its letter. */
+export function dropTwin(spool: Spool, target: string): undefined {
+  unlinkIfThere(join(spool.failed, target + RETRY_SUFFIX));
 }
 
 /**
