@@ -31,11 +31,20 @@ function isPlain(value: unknown, levels = MAX_LEVELS): boolean {
  * @throws SyntaxError.
  */
 export function parseExactJson(text: string): unknown {
+  return parseNumbers(text, (source, value) => (WHOLE.test(source) ? BigInt(source) : value));
+}
+
+/** A whole number as it stands in JSON. */
+export const WHOLE = /^-?\d+$/;
+
+/**
+ * The value of JSON text, each number made of what stands there.
+ * @throws SyntaxError.
+ */
+export function parseNumbers(text: string, numberOf: (source: string, value: number) => unknown): unknown {
   type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
-  const revive: Reviver = (_key, value, context) =>
-    typeof value === 'number' && /^-?\d+$/.test(context.source ?? '')
-      ? BigInt(context.source as string)
-      : value;
+  const revive: Reviver = (_key, value, { source = '' }) =>
+    typeof value === 'number' ? numberOf(source, value) : value;
   return JSON.parse(text, revive as (key: string, value: unknown) => unknown);
 }
 

@@ -28,7 +28,8 @@ const COUNT = Object.values(plugin.hooks).flat().length;
 /** An installation with placeholders for the hook scripts, which note that they ran. */
 function install(self: Project, name: string): string {
   const root = join(self.dir, name);
-  for (const file of ['queue-init', 'package.json'])
+  // It has in files of their own what several executables bundle.
+  for (const file of readdirSync(DIST).filter((each) => /^queue-init$|^package|\.cjs$/.test(each)))
     cpSync(join(DIST, file), join(root, 'dist', file), { recursive: true });
   mkdirSync(join(root, 'hooks'));
   cpSync(join(ROOT, 'hooks', 'hooks.json'), join(root, 'hooks', 'hooks.json'));

@@ -272,7 +272,10 @@ test('the hash is of the content, however its text is laid out', () => {
 test('any JSON object that fits a table comes back as it was', async (t) => {
   const self = withTable(t, 'CREATE TABLE t(a, b, "c d", __proto__)');
   const text = fc.string({ unit: 'binary' }).filter((value) => value.isWellFormed());
-  const number = fc.oneof(fc.maxSafeInteger(), fc.double({ noNaN: true, noDefaultInfinity: true }));
+  // Between 2^63 and 1e21 JSON.stringify writes a double as a whole number, which is refused: it has too many digits.
+  const double = fc.double({ noNaN: true, noDefaultInfinity: true });
+  const fits = (value: number): boolean => Math.abs(value) < 2 ** 63 || Math.abs(value) >= 1e21;
+  const number = fc.oneof(fc.maxSafeInteger(), double.filter(fits));
   const scalar = fc.oneof(text, number, fc.boolean(), fc.constant(null));
   const { value } = fc.letrec<{ value: unknown }>((tie) => ({
     value: fc.oneof(

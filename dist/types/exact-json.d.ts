@@ -13,3 +13,10 @@ export declare function exactJson(value: unknown, space?: number): string;
  * @throws SyntaxError.
  */
 export declare function parseExactJson(text: string): unknown;
+/** A whole number as it stands in JSON. */
+export declare const WHOLE: RegExp;
+/**
+ * The value of JSON text, each number made of what stands there.
+ * @throws SyntaxError.
+ */
+export declare function parseNumbers(text: string, numberOf: (source: string, value: number) => unknown): unknown;

@@ -4,7 +4,7 @@
  * Opening brings an older file up to date. A newer one, from a later version of hookspool, is refused. The file and
  * those that SQLite puts beside it are 0600; a symlink or anything else but a file in its place is refused.
  */
-import { closeSync, lstatSync, openSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { type Db, hasWaitingJournal, loadDriver } from '../sink/driver.ts';
@@ -23,6 +23,12 @@ const BUSY_TIMEOUT_MS = 5000;
 /** Where it lies. */
 export function jobsPath(spool: Spool): string {
   return join(spool.base, 'jobs.db');
+}
+
+/** Which file stands there now, another one when it was replaced; undefined when there is none. One stat(2). */
+export function jobsFile(spool: Spool): string | undefined {
+  const stat = statSync(jobsPath(spool), { throwIfNoEntry: false });
+  return stat && `${stat.dev} ${stat.ino}`;
 }
 
 /**

@@ -1,5 +1,7 @@
 /** JSON in which no number loses a digit: a whole one is a BigInt, any other one stays the text that it was. */
 
+import { parseNumbers, WHOLE } from '../exact-json.ts';
+
 /** A number as it was written; JSON.stringify gives that text. */
 export interface RawNumber {
   readonly rawJSON: string;
@@ -16,16 +18,11 @@ export const { rawJSON, isRawJSON } = JSON as unknown as RawJson;
 /** What a plain JSON.parse might change: a whole number of 16 digits or more, a fraction, an exponent, -0. */
 const DELICATE = /\d{16}|\d[.eE]|-0/;
 
-type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
-
-const revive: Reviver = (_key, value, { source = '' }) => {
-  if (typeof value !== 'number') return value;
-  return /^-?\d+$/.test(source) && source !== '-0' ? BigInt(source) : rawJSON(source);
-};
-
 /** @throws SyntaxError. */
 export function parseExactly(text: string): unknown {
-  return JSON.parse(text, revive as (key: string, value: unknown) => unknown);
+  return parseNumbers(text, (source) =>
+    WHOLE.test(source) && source !== '-0' ? BigInt(source) : rawJSON(source),
+  );
 }
 
 /** The same, at the cost of a plain JSON.parse where that does no harm; whole numbers are then of type number. */

@@ -13,9 +13,9 @@ import { join } from 'node:path';
 import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
 import { entryNameOf, readLetter } from '../spool/letters.ts';
-import { putBackLetters, type Refusal, type RetryResult } from '../worker/retry.ts';
+import { dropTwin, putBackLetters, type Refusal, type RetryResult } from '../worker/retry.ts';
 import { withJobs, withJobsToRead } from './database.ts';
-import { CHUNK, endIfDone, letterOf, RETRY_HINT, refuseCancelled, retryItems } from './items.ts';
+import { chunksOf, endIfDone, letterOf, RETRY_HINT, refuseCancelled, retryItems } from './items.ts';
 import { findJob, type Job, type ResultRow, readJob } from './job.ts';
 import { resultRows } from './results.ts';
 import { requireJob } from './seal.ts';
@@ -39,21 +39,24 @@ export function retryJob(
     refuseCancelled(readJob(db, id), RETRY_HINT);
     const refused: Refusal[] = [];
     const rows = rowsToRetry(db, spool, id, refused);
-    for (let at = 0; at < rows.length; at += CHUNK) {
-      if (!mark(db, id, rows.slice(at, at + CHUNK), rows.length))
-        refuseCancelled(readJob(db, id), RETRY_HINT);
-      onProgress(at / 2, rows.length);
+    let done = 0;
+    const advance = (count: number): void => {
+      done += count / 2;
+      onProgress(done, rows.length);
+    };
+    for (const some of chunksOf(rows)) {
+      if (!mark(db, id, some, rows.length)) refuseCancelled(readJob(db, id), RETRY_HINT);
+      advance(some.length);
     }
     let retried = 0;
-    for (let at = 0; at < rows.length; at += CHUNK) {
-      const some = rows.slice(at, at + CHUNK);
+    for (const some of chunksOf(rows)) {
       const report = putBackLetters(
         spool,
         some.flatMap(({ name }) => letterOf(spool, name) ?? []),
       );
       retried += report.retried.length;
       refused.push(...stillFailed(db, spool, id, some, report.refused));
-      onProgress((rows.length + at + some.length) / 2, rows.length);
+      advance(some.length);
     }
     return { job: readJob(db, id), retried, refused };
   });
@@ -77,9 +80,7 @@ export function retryLetters(spool: Spool, names: readonly string[]): RetryResul
   if (!isThere) return putBackLetters(spool, names);
   return withJobs(spool, (db) => {
     const before = new Map([...byJob].map(([id, own]) => [id, rowsOf(db, spool, id, own)]));
-    for (const [id, rows] of before) {
-      for (let at = 0; at < rows.length; at += CHUNK) mark(db, id, rows.slice(at, at + CHUNK), rows.length);
-    }
+    for (const [id, rows] of before) mark(db, id, rows, rows.length);
     const report = putBackLetters(spool, names, (id) => findJob(db, id)?.state === 'cancelled');
     for (const [id, rows] of before) stillFailed(db, spool, id, rows, report.refused);
     return report;
@@ -113,6 +114,7 @@ function rowsToRetry(db: Db, spool: Spool, id: string, refused: Refusal[]): Resu
   const rows: ResultRow[] = [];
   for (const row of resultRows(db, id, "AND state IN ('failed', 'queued')")) {
     const isWaiting = existsSync(join(spool.pending, row.name));
+    if (isWaiting) dropTwin(spool, row.name);
     const hasLetter = !isWaiting && letterOf(spool, row.name) !== undefined;
     if (hasLetter) rows.push(row);
     else if (row.state === 'failed') refused.push({ name: row.name, why: isWaiting ? WAITING : NO_LETTER });

@@ -5,14 +5,14 @@
  * what nobody else might: that a worker is there when entries wait, and that items which were never published do not
  * keep a sealed job open.
  */
-import { opendirSync, statSync } from 'node:fs';
+import { opendirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, QueueError } from '../errors.ts';
 import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
 import { readPauses } from '../spool/pause.ts';
 import { ensureWorker } from '../worker/start.ts';
-import { jobsError, jobsPath, openJobsToRead, withJobs } from './database.ts';
+import { jobsError, jobsFile, jobsPath, openJobsToRead, withJobs } from './database.ts';
 import { dropUnpublished } from './items.ts';
 import { findJob, hasEnded, type Job, type JobState, noJob, queuedOf } from './job.ts';
 
@@ -45,7 +45,7 @@ export async function waitForJob(spool: Spool, id: string, options: WaitOptions 
   const db = openJobsToRead(spool);
   if (!db) throw noJob(id);
   const deadline = performance.now() + (options.timeout ?? Number.POSITIVE_INFINITY) * 1000;
-  const file = fileOf(spool);
+  const file = jobsFile(spool);
   let version: unknown;
   let doneBefore: number | undefined = 0;
   let cared = Number.NEGATIVE_INFINITY;
@@ -59,7 +59,8 @@ export async function waitForJob(spool: Spool, id: string, options: WaitOptions 
         if (hasEnded(last.state) || last.deadEnd !== undefined) return last;
       }
       if (performance.now() - cared > CARE_INTERVAL_MS) {
-        if (fileOf(spool) !== file) throw removed(spool);
+        // A connection goes on with a file that is not there any more.
+        if (jobsFile(spool) !== file) throw removed(spool);
         // While the worker gets on, nothing needs care; looking for a million entries takes a second.
         const done = last?.job?.processed;
         if (done !== doneBefore) startIfEntriesWait(spool);
@@ -77,12 +78,6 @@ export async function waitForJob(spool: Spool, id: string, options: WaitOptions 
   } finally {
     db.close();
   }
-}
-
-/** A connection goes on with a file that is not there any more. */
-function fileOf(spool: Spool): string | undefined {
-  const stat = statSync(jobsPath(spool), { throwIfNoEntry: false });
-  return stat && `${stat.dev} ${stat.ino}`;
 }
 
 function removed(spool: Spool): QueueError {

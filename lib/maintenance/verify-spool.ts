@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, lstatSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
-import { messageOf, QueueError } from '../errors.ts';
+import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { checkSpool, FILE_MODE, type Spool, spoolDirectories } from '../spool/layout.ts';
 import { listing } from '../spool/listing.ts';
 import { formatBytes, printable } from '../terminal/text.ts';
@@ -26,6 +26,8 @@ export function checkDirectories(_config: Config, spool: Spool): Answer | Answer
       checkSpool(part);
       return [];
     } catch (error) {
+      // Below what is no directory there is nothing to look at, and that one has its line.
+      if (codeOf(error) === 'ENOTDIR') return [];
       if (!(error instanceof QueueError)) throw error;
       return [fault(error.message, error.hint ?? 'Use a spool of your own.')];
     }
@@ -38,7 +40,7 @@ export function checkDirectories(_config: Config, spool: Spool): Answer | Answer
 
 /** checkSpool stops at its first fault: it is shown one directory at a time, so that each has its line. */
 function partsOf(spool: Spool): Spool[] {
-  const all = ['base', 'pending', 'processing', 'completed', 'failed', 'tmp'] as const;
+  const all = ['base', 'values', 'pending', 'processing', 'completed', 'failed', 'tmp'] as const;
   return all.map((key) => {
     const only = Object.fromEntries(all.map((other) => [other, spool[key]]));
     return { ...spool, ...only };

@@ -8,9 +8,8 @@
  *
  * Built as dist/jobs.cjs and loaded on demand (load-jobs.ts): producers that only spool carry no SQL engine.
  */
-import { statSync } from 'node:fs';
 import { type ErrorCode, messageOf, QueueError } from '../errors.ts';
-import { jobsPath, openJobs } from '../jobs/database.ts';
+import { jobsFile, jobsPath, openJobs } from '../jobs/database.ts';
 import { itemOf, registerItem, unregisterItem } from '../jobs/items.ts';
 import { readJob } from '../jobs/job.ts';
 import type { Db } from '../sink/driver.ts';
@@ -87,7 +86,7 @@ let open: { db: Db; path: string; file: string } | undefined;
 /** One connection is kept: opening costs fifty times what registering does. The file may have been replaced since. */
 function connection(spool: Spool, id: string, busyTimeout: number): Db {
   const path = jobsPath(spool);
-  const file = fileOf(path);
+  const file = jobsFile(spool);
   if (open && (open.path !== path || open.file !== file)) {
     open.db.close();
     open = undefined;
@@ -98,9 +97,4 @@ function connection(spool: Spool, id: string, busyTimeout: number): Db {
   }
   open ??= { db: openJobs(spool, { busyTimeout, synchronous: 'NORMAL' }), path, file };
   return open.db;
-}
-
-function fileOf(path: string): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat && `${stat.dev} ${stat.ino}`;
 }

@@ -2,7 +2,7 @@
  * Loads better-sqlite3 when the first database is opened, and not before: modules that only mention the sink
  * must not pay for the native addon, nor die of it where it can't be loaded.
  */
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type Database from 'better-sqlite3';
 import { messageOf } from '../errors.ts';
@@ -39,5 +39,14 @@ export function hasWaitingJournal(path: string): boolean {
     return statSync(`${path}-journal`, { throwIfNoEntry: false })?.isFIFO() ?? false;
   } catch {
     return false;
+  }
+}
+
+/** A path without symlinks, as far as it is there. */
+export function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }

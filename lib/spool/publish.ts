@@ -207,7 +207,8 @@ function writeChecked(path: string, text: string): void {
   throw Object.assign(new Error(message), { code: 'ENOSPC' });
 }
 
-function linkOrCopy(from: string, to: string): boolean {
+/** A second name for a file, or a copy where there are no hard links. @returns false when the name is taken. */
+export function linkOrCopy(from: string, to: string): boolean {
   try {
     linkSync(from, to);
     return true;

@@ -9,14 +9,7 @@ import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readSync } fr
 import { join } from 'node:path';
 import { FILE_MODE } from '../spool/layout.ts';
 import { writeAll } from '../spool/publish.ts';
-import {
-  ERROR_SUFFIX,
-  FAILED_SUFFIX,
-  type QueuePlace,
-  refusalOf,
-  type TakenFile,
-  unwritable,
-} from './place.ts';
+import { ERROR_SUFFIX, FAILED_SUFFIX, type QueuePlace, refusalOf, type TakenFile, writing } from './place.ts';
 import type { Failure, Item } from './record.ts';
 import { errorRecord, failureRecord } from './record.ts';
 
@@ -67,7 +60,7 @@ export class Outputs {
     const sizes: Sizes = {};
     for (const output of namesOf(additions)) {
       const path = this.#path(file, output);
-      sizes[output] = guarded(path, () => fstatSync(this.#fd(path)).size);
+      sizes[output] = writing(path, () => fstatSync(this.#fd(path)).size);
     }
     return sizes;
   }
@@ -79,7 +72,7 @@ export class Outputs {
   append(file: TakenFile, additions: Additions, sizes: Sizes): void {
     for (const output of namesOf(additions)) {
       const path = this.#path(file, output);
-      guarded(path, () => {
+      writing(path, () => {
         const fd = this.#fd(path);
         writeAll(fd, missing(fd, additions[output] as Buffer, sizes[output] ?? 0));
         fdatasyncSync(fd);
@@ -139,12 +132,4 @@ function endsInLine(fd: number, size: number): boolean {
   if (size === 0) return true;
   const last = Buffer.alloc(1);
   return readSync(fd, last, 0, 1, size - 1) === 0 || last[0] === NEWLINE[0];
-}
-
-function guarded<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw unwritable(path, error);
-  }
 }

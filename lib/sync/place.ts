@@ -22,6 +22,7 @@ import {
 import { join } from 'node:path';
 import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { DIRECTORY_MODE } from '../spool/layout.ts';
+import { listing } from '../spool/listing.ts';
 import { fsyncDirectory } from '../spool/publish.ts';
 
 export interface QueuePlace {
@@ -119,6 +120,15 @@ export function unwritable(path: string, error: unknown): QueueError {
   });
 }
 
+/** @throws QueueError naming the path, for whatever `work` throws. */
+export function writing<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
 /** The tables of which there are files with this suffix, in the order of their names. */
 export function tablesWith(place: QueuePlace, suffix: string): string[] {
   return readdirSync(place.dir)
@@ -134,7 +144,7 @@ export function isQueueFile(name: string): boolean {
 
 /** What is in .taken/, oldest first. */
 export function takenFiles(place: QueuePlace): TakenFile[] {
-  return namesIn(place.taken)
+  return listing(place.taken)
     .flatMap((name) => takenFile(place, name) ?? [])
     .sort((a, b) => a.takenAt - b.takenAt || (a.name < b.name ? -1 : 1));
 }
@@ -148,7 +158,7 @@ function takenFile(place: QueuePlace, name: string): TakenFile | undefined {
 
 /** Files whose lines are all settled, and which a crash has kept from going: their paths by the names they had. */
 export function doneFiles(place: QueuePlace): Map<string, string> {
-  const names = namesIn(place.taken).filter((name) => name.endsWith(DONE));
+  const names = listing(place.taken).filter((name) => name.endsWith(DONE));
   return new Map(names.map((name) => [name.slice(0, -DONE.length), join(place.taken, name)]));
 }
 
@@ -224,13 +234,4 @@ export function refusalOf(stat: Stats | undefined): string | undefined {
   if (stat.isSymbolicLink()) return 'is a symlink, not a file: it is left alone';
   const what = stat.isFIFO() ? 'a FIFO' : stat.isDirectory() ? 'a directory' : 'a special file';
   return `is ${what}, not a file: it is left alone`;
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  }
 }

@@ -6,9 +6,9 @@
  * them leaves the file where it is, under both names, and the next --replay-failed takes the name that is there for its
  * own. After the rename it is settled like any other taken file.
  */
-import { constants, copyFileSync, linkSync, lstatSync, statSync, unlinkSync } from 'node:fs';
+import { lstatSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../errors.ts';
+import { linkOrCopy } from '../spool/publish.ts';
 import {
   FAILED_SUFFIX,
   type QueuePlace,
@@ -16,7 +16,7 @@ import {
   refusalOf,
   tablesWith,
   takeFailed,
-  unwritable,
+  writing,
 } from './place.ts';
 
 /** Takes all files of failures. @throws QueueError when one can't be kept. */
@@ -29,12 +29,12 @@ export function takeFailures(place: QueuePlace): Refusal[] {
       refused.push({ path, why });
       continue;
     }
-    guarded(path, () => keep(path));
+    writing(`${path}.bak`, () => keep(path));
     const refusal = takeFailed(place, table);
     if (refusal) refused.push(refusal);
   }
   if (lstatSync(place.failed, { throwIfNoEntry: false })?.isFile()) {
-    guarded(place.failed, () => {
+    writing(`${place.failed}.bak`, () => {
       keep(place.failed);
       unlinkSync(place.failed);
     });
@@ -50,25 +50,5 @@ function keep(path: string): void {
     const there = lstatSync(name, { throwIfNoEntry: false });
     if (there?.ino === ino && there.dev === dev) return;
     if (there === undefined && linkOrCopy(path, name)) return;
-  }
-}
-
-function linkOrCopy(path: string, name: string): boolean {
-  try {
-    linkSync(path, name);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
-    // A file system that knows no second names.
-    copyFileSync(path, name, constants.COPYFILE_EXCL);
-    return true;
-  }
-}
-
-function guarded(path: string, work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    throw unwritable(`${path}.bak`, error);
   }
 }

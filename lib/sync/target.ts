@@ -2,8 +2,9 @@
  * Which database the files in .taken/ go to. How far they are is written there, so another one must not go on with them:
  * it would get rows that the first one has.
  */
-import { closeSync, constants, fsyncSync, realpathSync } from 'node:fs';
+import { closeSync, constants, fsyncSync } from 'node:fs';
 import { QueueError } from '../errors.ts';
+import { realPathOf } from '../sink/driver.ts';
 import { fsyncDirectory, openOwnFile, unlinkIfThere, writeAll } from '../spool/publish.ts';
 import { readOwnFile } from '../spool/read.ts';
 import { type QueuePlace, unwritable } from './place.ts';
@@ -40,12 +41,4 @@ export function aimAt(place: QueuePlace, database: string): void {
 /** Nothing is left to be settled. */
 export function forgetTarget(place: QueuePlace): void {
   unlinkIfThere(place.target);
-}
-
-function realPathOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
 }

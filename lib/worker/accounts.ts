@@ -12,7 +12,7 @@
  */
 import { renameSync, statSync } from 'node:fs';
 import { codeOf, messageOf, QueueError } from '../errors.ts';
-import { jobsPath, openJobs } from '../jobs/database.ts';
+import { jobsFile, jobsPath, openJobs } from '../jobs/database.ts';
 import { dropUnpublished, type Fate, prepared, recordFates } from '../jobs/items.ts';
 import { removeSomeOld } from '../jobs/retention.ts';
 import type { Db } from '../sink/driver.ts';
@@ -115,7 +115,7 @@ export class Accounts {
   #attempt<T>(work: (db: Db) => T): T | undefined {
     const path = jobsPath(this.#spool);
     try {
-      const db = this.#open(path);
+      const db = this.#open();
       const answer = db && work(db);
       this.#failingSince = undefined;
       return answer;
@@ -137,9 +137,8 @@ export class Accounts {
     }
   }
 
-  #open(path: string): Db | undefined {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    const file = stat && `${stat.dev} ${stat.ino}`;
+  #open(): Db | undefined {
+    const file = jobsFile(this.#spool);
     if (this.#db && file === this.#file) return this.#db;
     this.close();
     if (file === undefined) return undefined;

@@ -70,13 +70,19 @@ function retryLetter(spool: Spool, name: string, isJobless: (job: string) => boo
   const letter = readLetter(spool, name);
   if (!letter) return 'it is not there any more';
   if (!isEntryName(target)) return 'its name is not that of an entry: discard it';
-  // While the worker buries an entry it stands in both places, until it has left pending/.
   if (lstatSync(join(spool.pending, target), { throwIfNoEntry: false })) {
+    if (name === target + RETRY_SUFFIX) return dropTwin(spool, target);
+    // While the worker buries an entry it stands in both places, until it has left pending/.
     return 'an entry of this name is in pending/ already: try again when it is done';
   }
   if (!letter.entry) return retryRaw(spool, name, target);
   const { job, ...alone } = letter.entry;
   return retryEntry(spool, name, target, job !== undefined && isJobless(job) ? alone : letter.entry);
+}
+
+/** The entry is in pending/: removes what a retry that was killed between its last two steps has left of its letter. */
+export function dropTwin(spool: Spool, target: string): undefined {
+  unlinkIfThere(join(spool.failed, target + RETRY_SUFFIX));
 }
 
 /**

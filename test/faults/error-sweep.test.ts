@@ -15,7 +15,7 @@ import { compare, FULL, faultRun, type Random } from '../support/faults.ts';
 import { fakeWorker } from '../support/producer.ts';
 import { PRODUCER_NAMES, PRODUCERS } from '../support/producers.ts';
 import { DIST, project, projectWithin } from '../support/project.ts';
-import { letter, logged, logs, noStrace, once, putEntry, withLog } from '../support/queue.ts';
+import { letter, logged, logs, noStrace, once, putEntry, startNoWorker, withLog } from '../support/queue.ts';
 import {
   describe,
   type Fault,
@@ -193,37 +193,42 @@ for (const name of PRODUCER_NAMES) {
       withLog(model);
       fakeWorker(model);
       const points = await pointsOf(model, CALLS, command('model'));
-      // Without a worker.pid that can be read, one is started.
-      const self = projectWithin(outer, 'spool', { SQLITE_BUSY_TIMEOUT: '200', QUEUE_IDLE_EXIT: '0.2' });
-      withLog(self);
-      const written: { text: string; isSure: boolean }[] = [];
-      const cases = [...casesOf(random, points, '', 20), ...casesOf(random, points, '+', 20)];
-      await inLanes(cases, async ({ fault, context }, index) => {
-        fakeWorker(self);
-        const text = `${index}:${describe(fault).replaceAll(' ', '-')}`;
-        const result = await strike(self, fault, command(text));
-        // Node itself may be unable to start, and says so in its own way.
-        assert.ok(
-          result.code === 0 || result.code === 1,
-          `${context}: code ${result.code}\n${result.stderr}`,
-        );
-        count({ faults: result.struck.length });
-        written.push({ text, isSure: result.code === 0 });
-      });
-      const then = Date.now() / 1000 - 3600;
-      for (const directory of ['pending', 'values', '.tmp'] as const) {
-        for (const file of self.names(directory)) lutimesSync(join(self.spool, directory, file), then, then);
+      for (const suffix of ['', '+'] as const) {
+        const env = { SQLITE_BUSY_TIMEOUT: '200', QUEUE_IDLE_EXIT: '0.2' };
+        const self = projectWithin(outer, `spool${suffix}`, env);
+        withLog(self);
+        // Without a worker.pid that can be read, one is started; with a fault for good it would never leave.
+        if (suffix === '+') startNoWorker(self);
+        const written: { text: string; isSure: boolean }[] = [];
+        const cases = casesOf(random, points, suffix, 20);
+        await inLanes(cases, async ({ fault, context }, index) => {
+          fakeWorker(self);
+          const text = `${index}:${describe(fault).replaceAll(' ', '-')}`;
+          const result = await strike(self, fault, command(text));
+          // Node itself may be unable to start, and says so in its own way.
+          assert.ok(
+            result.code === 0 || result.code === 1,
+            `${context}: code ${result.code}\n${result.stderr}`,
+          );
+          count({ faults: result.struck.length });
+          written.push({ text, isSure: result.code === 0 });
+        });
+        const then = Date.now() / 1000 - 3600;
+        for (const directory of ['pending', 'values', '.tmp'] as const) {
+          for (const file of self.names(directory))
+            lutimesSync(join(self.spool, directory, file), then, then);
+        }
+        await self.run('queue-worker', ['run', '--once']);
+        const rows = logged(self) as string[];
+        const sure = written.filter(({ isSure }) => isSure).map(({ text }) => text);
+        const { lost, duplicated } = compare(sure, rows);
+        count({ entries: written.length, lost: lost.length, duplicated: duplicated.length });
+        assert.deepEqual({ lost, duplicated }, { lost: [], duplicated: [] });
+        for (const file of self.names('failed').filter((other) => !other.endsWith('.why'))) {
+          assert.match(letter(self, file).message, /it is torn: its writer stopped/);
+        }
+        assert.deepEqual([self.names('pending'), self.names('processing')], [[], []]);
       }
-      await self.run('queue-worker', ['run', '--once']);
-      const rows = logged(self) as string[];
-      const sure = written.filter(({ isSure }) => isSure).map(({ text }) => text);
-      const { lost, duplicated } = compare(sure, rows);
-      count({ entries: written.length, lost: lost.length, duplicated: duplicated.length });
-      assert.deepEqual({ lost, duplicated }, { lost: [], duplicated: [] });
-      for (const file of self.names('failed').filter((other) => !other.endsWith('.why'))) {
-        assert.match(letter(self, file).message, /it is torn: its writer stopped/);
-      }
-      assert.deepEqual([self.names('pending'), self.names('processing')], [[], []]);
     }),
   );
 }

@@ -38,13 +38,14 @@ const moveAway = (path: string): (() => void) => {
   return () => renameSync(`${path}.away`, path);
 };
 
-/** Moves it away with what belongs to it, and puts something else in its place. */
+/** Moves it away with what belongs to it, and puts something else in its place, as a whole: half of it may be a database. */
 const replaceBy =
   (make: (path: string) => void): Outage =>
   (path) => {
     const suffixes = ['', '-wal', '-shm'].filter((suffix) => existsSync(path + suffix));
     const back = suffixes.map((suffix) => moveAway(path + suffix));
-    make(path);
+    make(`${path}.new`);
+    if (existsSync(`${path}.new`)) renameSync(`${path}.new`, path);
     return () => {
       for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { recursive: true, force: true });
       for (const restore of back) restore();

@@ -8,6 +8,8 @@ export interface OpenJobsOptions {
 }
 /** Where it lies. */
 export declare function jobsPath(spool: Spool): string;
+/** Which file stands there now, another one when it was replaced; undefined when there is none. One stat(2). */
+export declare function jobsFile(spool: Spool): string | undefined;
 /**
  * Opens jobs.db, making it when there is none.
  * @throws QueueError DATABASE when it can't be used or is of a later version; SPOOL_UNSAFE, SPOOL_UNWRITABLE.

@@ -5,3 +5,5 @@ export type Prepared = Database.Statement<unknown[]>;
 export declare function loadDriver(target: string): typeof Database;
 /** True when SQLite would wait for a FIFO in the place of the rollback journal, which it looks at first. */
 export declare function hasWaitingJournal(path: string): boolean;
+/** A path without symlinks, as far as it is there. */
+export declare function realPathOf(path: string): string;

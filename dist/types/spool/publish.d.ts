@@ -44,5 +44,7 @@ export declare function writeAll(fd: number, bytes: Buffer): void;
 export declare function unlinkIfThere(path: string): void;
 /** Unlinks what nobody needs: it may stay where the system does not let it go. */
 export declare function removeLitter(path: string): void;
+/** A second name for a file, or a copy where there are no hard links. @returns false when the name is taken. */
+export declare function linkOrCopy(from: string, to: string): boolean;
 /** Makes a new name in the directory survive a power cut. */
 export declare function fsyncDirectory(path: string): void;

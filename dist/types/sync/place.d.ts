@@ -38,6 +38,8 @@ export declare function queuePlace(directory: string): QueuePlace;
 /** @throws QueueError when .taken/ can't be made, or is no directory of this user's alone. */
 export declare function ensureTaken({ dir, taken }: QueuePlace): void;
 export declare function unwritable(path: string, error: unknown): QueueError;
+/** @throws QueueError naming the path, for whatever `work` throws. */
+export declare function writing<T>(path: string, work: () => T): T;
 /** The tables of which there are files with this suffix, in the order of their names. */
 export declare function tablesWith(place: QueuePlace, suffix: string): string[];
 /** True of the names that programs give their files. */

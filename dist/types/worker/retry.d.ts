@@ -20,3 +20,5 @@ export declare function putBackLetters(spool: Spool, names: readonly string[], i
 export declare function discardLetters(spool: Spool, names: readonly string[]): number;
 /** Removes one letter, its reason last: without the letter the reason is litter, without the reason it is lost. */
 export declare function discardLetter(spool: Spool, name: string): boolean;
+/** The entry is in pending/: removes what a retry that was killed between its last two steps has left of its letter. */
+export declare function dropTwin(spool: Spool, target: string): undefined;

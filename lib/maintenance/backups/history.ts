@@ -13,6 +13,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { codeOf } from '../../errors.ts';
+import { realPathOf } from '../../sink/driver.ts';
 import {
   comparePositions,
   formatPosition,
@@ -22,7 +23,6 @@ import {
 } from '../../spool/journal-read.ts';
 import { FILE_MODE, type Spool } from '../../spool/layout.ts';
 import { fsyncDirectory, writeAll } from '../../spool/publish.ts';
-import { realPathOf } from '../database/open.ts';
 
 export interface Note {
   readonly kind: 'restore' | 'replay';

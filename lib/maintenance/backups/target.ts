@@ -1,7 +1,7 @@
 /** Which lines of the journal are about a database. */
 import { type Config, databasePath } from '../../config.ts';
+import { realPathOf } from '../../sink/driver.ts';
 import type { Entry } from '../../spool/entry.ts';
-import { realPathOf } from '../database/open.ts';
 
 /**
  * Tells of entries whether they are for this database. Paths are compared without symlinks, for people name one in

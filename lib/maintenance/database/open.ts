@@ -2,7 +2,7 @@
  * Opening a database that is to be looked after: it must be there, nothing is created, and what is wrong with it is
  * said as one of our errors.
  */
-import { realpathSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { messageOf, QueueError } from '../../errors.ts';
 import { type Db, loadDriver } from '../../sink/driver.ts';
 import { reasonOf, SinkOutage } from '../../sink/outage.ts';
@@ -49,15 +49,6 @@ export function requireDatabase(path: string): void {
     throw new SinkOutage(path, 'SQLITE_CANTOPEN', 'it is not a regular file', {
       hint: 'Name another in HIVE_DB or with --db.',
     });
-  }
-}
-
-/** A path without symlinks, as far as it is there. */
-export function realPathOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
   }
 }
 

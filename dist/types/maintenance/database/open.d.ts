@@ -15,7 +15,5 @@ export declare function withDatabase<T>(path: string, options: OpenOptions, work
 export declare function connect(path: string, { readonly, busyTimeout }: OpenOptions): Db;
 /** @throws SinkOutage when there is no file; when it is a FIFO, opening it would wait for ever. */
 export declare function requireDatabase(path: string): void;
-/** A path without symlinks, as far as it is there. */
-export declare function realPathOf(path: string): string;
 /** What the driver threw, with what to do about it. */
 export declare function failureOf(path: string, error: unknown): SinkOutage;
