@@ -2,9 +2,17 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { exactJson } from '../exact-json.ts';
+import type { PageStyle } from '../terminal/line.ts';
+import { paintFor } from '../terminal/text.ts';
 
 export function printLines(lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+}
+
+/** Coloured and cut for a terminal; plain and whole in a pipe. */
+export function printPage(render: (style: PageStyle) => readonly string[]): void {
+  const columns = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
+  printLines(render({ paint: paintFor(process.stdout), columns }));
 }
 
 /** Lines as they are made, no faster than they are read: memory does not grow with their number. */
@@ -26,11 +34,6 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${exactJson(value, 2)}\n`);
 }
 
-/** Columns of a terminal; a pipe has no end. */
-export function widthOf(stream: NodeJS.WriteStream): number {
-  return stream.isTTY ? stream.columns : Number.POSITIVE_INFINITY;
-}
-
 /** True when a question can be asked: someone reads it and can answer. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true;
@@ -47,11 +50,4 @@ export async function confirm(question: string): Promise<boolean> {
   } finally {
     terminal.close();
   }
-}
-
-/** Aborted by Ctrl-C and SIGTERM, which are how a watch is meant to end. */
-export function untilInterrupted(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort());
-  return controller.signal;
 }

@@ -7,7 +7,7 @@ import { checkSpool, type Spool, spoolAt } from '../spool/layout.ts';
 import { findLetters, type Letter, readLetter, readLetters } from '../spool/letters.ts';
 import { countOf, printable } from '../terminal/text.ts';
 import { discardLetters } from '../worker/retry.ts';
-import { canAsk, confirm, printJson, printLines, widthOf } from './output.ts';
+import { canAsk, confirm, printJson, printLines, printPage } from './output.ts';
 import { parse, runCommand, usage } from './runner.ts';
 
 const help = `Usage: queue-failed list [--operation X] [--json]
@@ -90,7 +90,7 @@ function list({ spool, names, operation, json }: Request): number {
   const letters = readLetters(spool, operation);
   if (json) printJson(letters.map(reportLetter));
   else if (letters.length === 0) printLines(['no dead letters']);
-  else printLines(letterTable(letters, widthOf(process.stdout)));
+  else printPage(({ columns }) => letterTable(letters, columns));
   return EXIT.ok;
 }
 

@@ -5,9 +5,9 @@ import { renderPage } from '../maintenance/page.ts';
 import { readStatus } from '../maintenance/status.ts';
 import { watchStatus } from '../maintenance/watch.ts';
 import { spoolAt } from '../spool/layout.ts';
-import { paintFor } from '../terminal/text.ts';
-import { printJson, printLines, untilInterrupted, widthOf } from './output.ts';
-import { numberOption, parse, refuseArguments, runCommand, usage } from './runner.ts';
+import { printJson, printPage } from './output.ts';
+import { parse, refuseArguments, runCommand } from './runner.ts';
+import { WATCH_OPTIONS, watchOptions } from './watch.ts';
 
 const help = `Usage: queue-status [--stats] [--json | --watch [--interval SECONDS]]
 
@@ -55,21 +55,16 @@ void runCommand({
     const { values, positionals } = parse(args, {
       stats: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      watch: { type: 'boolean', default: false },
-      interval: { type: 'string' },
+      ...WATCH_OPTIONS,
     });
     refuseArguments(positionals);
-    if (values.json && values.watch) throw usage('--json and --watch exclude each other');
-    if (values.interval !== undefined && !values.watch) throw usage('--interval is only for --watch');
-    const interval = numberOption('--interval', values.interval ?? '1', { min: 0.1, max: 3600 });
+    const watch = watchOptions(values);
     const config = loadConfig();
     const spool = spoolAt(config.baseDir);
     const look = () => readStatus(config, spool, { operations: values.stats });
-    const paint = paintFor(process.stdout);
     if (values.json) printJson(look());
-    else if (values.watch)
-      await watchStatus({ look, interval, stream: process.stdout, paint, signal: untilInterrupted() });
-    else printLines(renderPage(look(), { paint, columns: widthOf(process.stdout) }));
+    else if (watch) await watchStatus(look, watch);
+    else printPage((style) => renderPage(look(), style));
     return EXIT.ok;
   },
 });

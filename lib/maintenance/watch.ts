@@ -1,37 +1,17 @@
 /** queue-status --watch: the page again and again, with throughput. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import sparkly from 'sparkly';
-import { screenFor } from '../terminal/screen.ts';
-import type { Paint } from '../terminal/text.ts';
+import { type WatchOptions, watchPages } from '../terminal/watch.ts';
 import { renderPage, type Throughput } from './page.ts';
 import type { StatusReport } from './status.ts';
 
-export interface WatchOptions {
-  readonly look: () => StatusReport;
-  /** Seconds from one look to the next; a look that takes longer than that is followed by as long a rest. */
-  readonly interval: number;
-  readonly stream: NodeJS.WriteStream;
-  readonly paint: Paint;
-  /** Ends the watch. */
-  readonly signal: AbortSignal;
-}
-
 /** Shows pages until the signal. @throws what `look` throws; the terminal is then as it was. */
-export async function watchStatus(options: WatchOptions): Promise<void> {
-  const screen = screenFor(options.stream, options.paint);
+export async function watchStatus(look: () => StatusReport, options: WatchOptions): Promise<void> {
   const meter = new Meter();
-  try {
-    while (!options.signal.aborted) {
-      const start = performance.now();
-      const report = options.look();
-      const throughput = meter.measure(report, performance.now());
-      screen.show((style) => renderPage(report, style, throughput));
-      const pause = Math.max(options.interval * 1000, performance.now() - start);
-      await sleep(pause, undefined, { signal: options.signal }).catch(() => {});
-    }
-  } finally {
-    screen.end();
-  }
+  await watchPages(() => {
+    const report = look();
+    const throughput = meter.measure(report, performance.now());
+    return { render: (style) => renderPage(report, style, throughput), isLast: false };
+  }, options);
 }
 
 const HISTORY = 60;

@@ -1,8 +1,9 @@
 /** What the commands of queue-job share: which spool, and arguments that several of them take. */
 import { loadConfig } from '../../config.ts';
+import type { PastOptions } from '../../jobs/history.ts';
 import { JOB_STATES, type JobState } from '../../jobs/job.ts';
 import { type Spool, spoolAt } from '../../spool/layout.ts';
-import { numberOption, usage } from '../runner.ts';
+import { numberOption, parse, refuseArguments, usage } from '../runner.ts';
 
 /** @throws QueueError CONFIG. */
 export function ownSpool(): Spool {
@@ -30,6 +31,17 @@ const MAX_DAYS = 366 * 100;
 /** @throws QueueError USAGE. */
 export function daysOption(name: string, text: string): number {
   return numberOption(name, text, { min: 0, max: MAX_DAYS });
+}
+
+/** Which jobs of the past. @throws QueueError USAGE. */
+export function pastOptions(args: string[]): PastOptions & { readonly json: boolean } {
+  const { values, positionals } = parse(args, {
+    name: { type: 'string' },
+    days: { type: 'string', default: '30' },
+    json: { type: 'boolean', default: false },
+  });
+  refuseArguments(positionals);
+  return { name: values.name, days: daysOption('--days', values.days), json: values.json };
 }
 
 /** @throws QueueError USAGE. */

@@ -2,11 +2,9 @@
 import { EXIT } from '../../errors.ts';
 import { readHistory } from '../../jobs/history.ts';
 import { renderHistory } from '../../jobs/list-page.ts';
-import { paintFor } from '../../terminal/text.ts';
-import { printJson, printLines, widthOf } from '../output.ts';
-import { parse, refuseArguments } from '../runner.ts';
+import { printJson, printPage } from '../output.ts';
 import type { Verb } from '../verb.ts';
-import { daysOption, ownSpool } from './arguments.ts';
+import { ownSpool, pastOptions } from './arguments.ts';
 
 export const history: Verb = {
   name: 'history',
@@ -26,17 +24,10 @@ Examples:
   queue-job history --name 'import-*' --days 7
 `,
   run(args) {
-    const { values, positionals } = parse(args, {
-      name: { type: 'string' },
-      days: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    });
-    refuseArguments(positionals);
-    const days = daysOption('--days', values.days ?? '30');
-    const jobs = readHistory(ownSpool(), { name: values.name, days });
-    if (values.json) printJson(jobs);
-    else
-      printLines(renderHistory(jobs, { paint: paintFor(process.stdout), columns: widthOf(process.stdout) }));
+    const { json, ...past } = pastOptions(args);
+    const jobs = readHistory(ownSpool(), past);
+    if (json) printJson(jobs);
+    else printPage((style) => renderHistory(jobs, style));
     return EXIT.ok;
   },
 };

@@ -3,8 +3,7 @@ import { EXIT } from '../../errors.ts';
 import { listJobs } from '../../jobs/list.ts';
 import { renderList } from '../../jobs/list-page.ts';
 import { readPauses } from '../../spool/pause.ts';
-import { paintFor } from '../../terminal/text.ts';
-import { printJson, printLines, widthOf } from '../output.ts';
+import { printJson, printPage } from '../output.ts';
 import { parse, refuseArguments } from '../runner.ts';
 import type { Verb } from '../verb.ts';
 import { countOption, ownSpool, stateOption } from './arguments.ts';
@@ -44,10 +43,7 @@ Examples:
       limit: countOption('--limit', values.limit) ?? 50,
     });
     if (values.json) printJson(found.jobs);
-    else {
-      const style = { paint: paintFor(process.stdout), columns: widthOf(process.stdout) };
-      printLines(renderList(found, readPauses(spool), style));
-    }
+    else printPage((style) => renderList(found, readPauses(spool), style));
     return EXIT.ok;
   },
 };

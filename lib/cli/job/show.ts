@@ -4,10 +4,10 @@ import { renderJob } from '../../jobs/job-page.ts';
 import { readJobDetails } from '../../jobs/list.ts';
 import { watchJob } from '../../jobs/watch.ts';
 import { readPauses } from '../../spool/pause.ts';
-import { paintFor } from '../../terminal/text.ts';
-import { printJson, printLines, untilInterrupted, widthOf } from '../output.ts';
-import { numberOption, parse, usage } from '../runner.ts';
+import { printJson, printPage } from '../output.ts';
+import { parse } from '../runner.ts';
 import type { Verb } from '../verb.ts';
+import { WATCH_OPTIONS, watchOptions } from '../watch.ts';
 import { oneId, ownSpool } from './arguments.ts';
 
 export const show: Verb = {
@@ -32,23 +32,19 @@ Examples:
   async run(args) {
     const { values, positionals } = parse(args, {
       json: { type: 'boolean', default: false },
-      watch: { type: 'boolean', default: false },
-      interval: { type: 'string' },
+      ...WATCH_OPTIONS,
     });
     const id = oneId(positionals);
-    if (values.json && values.watch) throw usage('--json and --watch exclude each other');
-    if (values.interval !== undefined && !values.watch) throw usage('--interval is only for --watch');
-    const interval = numberOption('--interval', values.interval ?? '1', { min: 0.1, max: 3600 });
+    const watch = watchOptions(values);
     const spool = ownSpool();
-    const paint = paintFor(process.stdout);
-    if (values.watch) {
-      await watchJob(spool, id, { interval, stream: process.stdout, paint, signal: untilInterrupted() });
+    if (watch) {
+      await watchJob(spool, id, watch);
       return EXIT.ok;
     }
     const details = readJobDetails(spool, id);
     const { job, predecessor = null, failures } = details;
     if (values.json) printJson({ job, predecessor, failures });
-    else printLines(renderJob(details, readPauses(spool), { paint, columns: widthOf(process.stdout) }));
+    else printPage((style) => renderJob(details, readPauses(spool), style));
     return EXIT.ok;
   },
 };

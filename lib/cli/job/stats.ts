@@ -2,11 +2,9 @@
 import { EXIT } from '../../errors.ts';
 import { readJobStats } from '../../jobs/stats.ts';
 import { renderStats } from '../../jobs/stats-page.ts';
-import { paintFor } from '../../terminal/text.ts';
-import { printJson, printLines, widthOf } from '../output.ts';
-import { parse, refuseArguments } from '../runner.ts';
+import { printJson, printPage } from '../output.ts';
 import type { Verb } from '../verb.ts';
-import { daysOption, ownSpool } from './arguments.ts';
+import { ownSpool, pastOptions } from './arguments.ts';
 
 export const stats: Verb = {
   name: 'stats',
@@ -31,17 +29,10 @@ Examples:
   queue-job stats --json | jq '.names[] | select(.failureRate > 0.01).name'
 `,
   run(args) {
-    const { values, positionals } = parse(args, {
-      name: { type: 'string' },
-      days: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    });
-    refuseArguments(positionals);
-    const days = daysOption('--days', values.days ?? '30');
-    const report = readJobStats(ownSpool(), { name: values.name, days });
-    if (values.json) printJson(report);
-    else
-      printLines(renderStats(report, { paint: paintFor(process.stdout), columns: widthOf(process.stdout) }));
+    const { json, ...past } = pastOptions(args);
+    const report = readJobStats(ownSpool(), past);
+    if (json) printJson(report);
+    else printPage((style) => renderStats(report, style));
     return EXIT.ok;
   },
 };
