@@ -58,7 +58,7 @@ queue_db_write() {
   local -
   set -C +aekuvxET
   local _queue_dir=${CLAUDE_PROJECT_DIR-}/${QUEUE_BASE_DIR:-.hive-mind/queue} _queue_json _queue_pp=0${3:-5} \
-    _queue_now _queue_mask _queue_pid _queue_text='' _queue_values='' _queue_stdin='' _queue_made=''
+    _queue_now _queue_mask _queue_pid _queue_text='' _queue_values='' _queue_stdin='' _queue_made='' _queue_size=''
   # Nothing set; a small priority; a project that is named, a plain path; printable ASCII but quote and
   # backslash, not blank; a spool that is there and ours; a sign of a worker.
   [[ ${5+x}$_queue_db${HIVE_DB-}${USE_QUEUE-}${QUEUE_DURABLE-}${QUEUE_SCHEMA-} == '' &&
@@ -87,9 +87,10 @@ queue_db_write() {
         _queue_text='{"seq":"'$_queue_now'","priority":'$_queue_json',"created_at":"'$_queue_created'","retries":0}'
       builtin umask 077
       if [[ $_queue_values == '' ]] || _queue_write_values "$@"; then
-        # What is in the braces is only reached when the file is new and ours.
-        { builtin printf '%s\n' "$_queue_text" && _queue_text=written || _queue_text=short; } \
-          >"$_queue_dir/pending/${_queue_pp}_$_queue_now.json"
+        # One command: between two, a trap of the caller's might print into the file. %n sets _queue_size, to 0, when
+        # the file is new and ours.
+        builtin printf '%n%s\n' _queue_size "$_queue_text" \
+          >"$_queue_dir/pending/${_queue_pp}_$_queue_now.json" && _queue_text=written
       fi
       builtin umask "${_queue_mask:7}"
       # Is the worker alive? The fields are PID, STARTTIME and HEARTBEAT. A zombie takes signals, but has no exe.
@@ -214,21 +215,23 @@ _queue_read_head() {
 # Writes the files of the values in _queue_values; those that it creates are in _queue_made. Returns 1 when one
 # can't be written.
 _queue_write_values() {
-  local _queue_param _queue_name _queue_file _queue_done
+  local _queue_param _queue_name _queue_file _queue_size _queue_done
   [[ -O $_queue_dir/values && ! -L $_queue_dir/values ]] || return
   for _queue_param in "${@:5}"; do
-    _queue_name=${_queue_param%%[=@]*} _queue_done=''
+    _queue_name=${_queue_param%%[=@]*} _queue_size=''
     [[ $_queue_values, == *",\"$_queue_name\","* ]] || continue
     _queue_file=$_queue_dir/values/${_queue_pp}_$_queue_now.json.$_queue_name
-    {
-      _queue_made+=("$_queue_file")
-      if [[ $_queue_param == "$_queue_name="* ]]; then
-        builtin printf '%s\n' "${_queue_param:${#_queue_name}+1}"
-      else
-        [[ $_queue_stdin == part ]] || builtin printf '%s\n' "$_queue_head"
-      fi && _queue_done=yes
-    } >"$_queue_file"
-    [[ $_queue_done != '' ]] || return
+    # As above. What is long and comes from stdin is appended below.
+    if [[ $_queue_param == "$_queue_name="* ]]; then
+      builtin printf '%n%s\n' _queue_size "${_queue_param:${#_queue_name}+1}" >"$_queue_file"
+    elif [[ $_queue_stdin == part ]]; then
+      builtin printf '%n' _queue_size >"$_queue_file"
+    else
+      builtin printf '%n%s\n' _queue_size "$_queue_head" >"$_queue_file"
+    fi
+    _queue_done=$?
+    [[ $_queue_size == '' ]] || _queue_made+=("$_queue_file")
+    [[ $_queue_done == 0 ]] || return
     [[ $_queue_param != "$_queue_name@-" || $_queue_stdin == whole ]] || _queue_append_stdin || return
   done
 }

@@ -31,7 +31,7 @@ _queue_finish() {
     _queue_is_alive || _queue_start_worker
     return 0
   fi
-  [[ $_queue_text != short ]] || _queue_made+=("$_queue_file")
+  [[ $_queue_size == '' ]] || _queue_text=short _queue_made+=("$_queue_file")
   _queue_take_back || return
   # The name is taken: the next microsecond. Or the directory can't be written.
   if [[ $_queue_text == '{'* ]] && ((_queue_ties < 9)) && _queue_is_taken; then
