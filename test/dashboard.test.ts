@@ -368,6 +368,12 @@ test('by keyboard alone: every control is reached and shows the focus, rows are 
     await page.keyboard.press('Enter');
     await figureIs(page, 'Failed', '0');
     await waitFor('the focus to be at the title', async () => (await focused()) === 'failed-title');
+
+    // There may be hundreds of operations before the entries.
+    await page.locator('.skip', { hasText: 'entries' }).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate('document.activeElement.name'), 'state');
   });
 });
 

@@ -63,7 +63,8 @@ export class Overview {
           'li',
           {},
           el('span', { 'aria-hidden': 'true' }, '‖ '),
-          `${operation} is paused `,
+          el('bdi', {}, operation),
+          ' is paused ',
           button('Resume', () => void this.#switch(operation, false), {
             'aria-label': `Resume ${operation}`,
           }),
