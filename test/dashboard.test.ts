@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { openJobs } from '../lib/jobs/database.ts';
 import { ensureSpool, spoolAt } from '../lib/spool/layout.ts';
-import { live, noBrowser, serve, showing, textIs, tokenOf } from './support/browser.ts';
+import { live, noBrowser, type Shown, serve, showing, textIs, tokenOf } from './support/browser.ts';
 import { type Project, project, waitFor } from './support/project.ts';
 import {
   entryText,
@@ -71,7 +71,6 @@ test('it asks for the token, shows an empty queue with what to do, and then what
       await textIs(page, '#state', '●Running');
       await page.locator('#operations button.name', { hasText: /^write$/ }).waitFor();
       await page.locator(tile('Latency p50')).filter({ hasNotText: '–' }).waitFor();
-      // The charts draw: something of the line's colour is on the canvas.
       assert.equal(await page.locator('.uplot canvas').count(), 3);
     },
     { isLoggedIn: false },
@@ -134,7 +133,8 @@ test('all at once: retry, after a question, and discard', { skip }, async (t) =>
   startNoWorker(self);
   await showing(self, async ({ page }) => {
     await textIs(page, '#failed-count', '60');
-    await page.locator('#failed-list li').nth(49).waitFor();
+    await page.locator('#failed-list li').nth(9).waitFor();
+    assert.equal(await page.locator('#failed-list li').count(), 10);
     await page.click('#failed-more');
     await page.locator('#failed-list li').nth(59).waitFor();
     await page.click('#retry-all');
@@ -244,6 +244,56 @@ test('the search finds by operation, SQL and parameters, in each state', { skip 
   });
 });
 
+test('what was written directly counts as applied, and a queue at rest still has its lines drawn', {
+  skip,
+}, async (t) => {
+  const self = quiet(t);
+  const direct = await self.run('queue-write', [logs('past the queue'), 'direct'], {
+    env: { USE_QUEUE: 'false' },
+  });
+  assert.equal(direct.code, 0, direct.stderr);
+  const look = async ({ page }: Shown): Promise<void> => {
+    await figureIs(page, 'Applied', '1');
+    await page.locator('.filters label', { hasText: 'Applied' }).click();
+    await page.locator('.row .operation', { hasText: 'direct' }).waitFor();
+    await textIs(page, '#entries-count', '1');
+    // Blue, as the line of what waits is.
+    const isDrawn = `(() => {
+      const canvas = document.querySelector('#chart-depth canvas');
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      for (let at = 0; at < data.length; at += 4)
+        if (data[at + 3] > 200 && data[at + 2] - data[at] > 100) return true;
+      return false;
+    })()`;
+    await waitFor('a line in the chart', () => page.evaluate(isDrawn));
+  };
+  await showing(self, look, { before: dropReports });
+});
+
+/** Nothing changes: the report that the page began with is the last. */
+function dropReports(): void {
+  // biome-ignore lint/suspicious/noExplicitAny: it runs in the page
+  const window = globalThis as any;
+  window.EventSource = class extends window.EventSource {
+    addEventListener(type: string, listener: unknown): void {
+      if (type !== 'status') super.addEventListener(type, listener);
+    }
+  };
+}
+
+test('it asks for the token again when the session is over', { skip }, async (t) => {
+  const self = quiet(t);
+  await showing(self, async ({ page }) => {
+    await page.context().clearCookies();
+    await page.getByRole('button', { name: 'Pause queue' }).click();
+    await textIs(page, '#login-error', 'The session is over; log in again.');
+    await page.fill('#token', tokenOf(self));
+    await page.keyboard.press('Enter');
+    await live(page);
+    await page.locator('#main').waitFor();
+  });
+});
+
 test('the queue and an operation are paused and resumed, and the page says so without a colour', {
   skip,
 }, async (t) => {
@@ -253,7 +303,7 @@ test('the queue and an operation are paused and resumed, and the page says so wi
   await showing(self, async ({ page }) => {
     await page.getByRole('button', { name: 'Pause queue' }).click();
     await textIs(page, '#state', '‖Paused');
-    await textIs(page, '#live', /^Paused: nothing is applied/);
+    await page.locator('#live p', { hasText: /^Paused: nothing is applied/ }).waitFor({ state: 'attached' });
     await page.getByRole('button', { name: 'Resume queue' }).click();
     await page.getByRole('button', { name: 'Pause queue' }).waitFor();
     await textIs(page, '#state', /Idle|Running/);
@@ -330,6 +380,12 @@ test('by keyboard alone: every control is reached and shows the focus, rows are 
     await page.keyboard.press('Enter');
     await figureIs(page, 'Failed', '0');
     await waitFor('the focus to be at the title', async () => (await focused()) === 'failed-title');
+
+    // There may be hundreds of operations before the entries.
+    await page.locator('.skip', { hasText: 'entries' }).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate('document.activeElement.name'), 'state');
   });
 });
 
@@ -372,12 +428,14 @@ test('it says when the server is gone, and goes on when it is back', { skip }, a
     await server.stop();
     await textIs(page, '#link', 'reconnecting …');
     await page.getByRole('button', { name: 'Pause queue' }).click();
+    await textIs(page, '#lost', /queue-serve does not answer/);
     await page
-      .locator('.note.error', { hasText: /^✕The queue could not be paused: .*can not be reached/ })
+      .locator('.note.error', { hasText: /^✕The queue could not be paused: .*can't be reached/ })
       .waitFor();
     const again = await serve(self, Number(new URL(server.url).port));
     try {
       await live(page);
+      await page.locator('#lost').waitFor({ state: 'hidden' });
       putEntry(self, logs('a'));
       await figureIs(page, 'Waiting', '1');
     } finally {

@@ -294,6 +294,7 @@ test('queue-init, --verify and queue-status know a server, and show no password'
     env: { PGPASSWORD: 'wrong', SQLITE_BUSY_TIMEOUT: '500' },
   });
   assert.match(wrong.stdout, /28P01/);
+  assert.doesNotMatch(wrong.stdout, /^ok +ledger/m, 'nobody has looked at it');
   for (const { stdout, stderr } of [init, verify, status, maint, wrong])
     assert.doesNotMatch(stdout + stderr, /secret/);
 });

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ALERT_NUMBERS, BOOLEANS, NUMBERS } from '../lib/config.ts';
 import { project, ROOT, waitFor } from './support/project.ts';
-import { drained } from './support/queue.ts';
+import { drained, unless } from './support/queue.ts';
+import { serve } from './support/serve.ts';
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
@@ -60,6 +61,22 @@ test('the own hook that the README shows writes the row that it shows, and throt
     assert.ok(section.includes(`│ ${line} `) || section.includes(` ${line} │`), line);
   await drained(self);
   assert.equal(self.journal().length, 1);
+});
+
+test('the push that the README shows is applied in a new project', {
+  skip: unless('curl', ['--version'], 'curl'),
+}, async (t) => {
+  const self = project(t);
+  const { port } = await serve(self);
+  const [, section = ''] = readme.split('## Over HTTP');
+  const block = /```bash\n([\s\S]*?)```/.exec(section)?.[1] ?? '';
+  const { stdout, stderr } = await self.run('bash', ['-c', block.replaceAll('7474', String(port))]);
+  assert.equal(stderr, '');
+  const { results } = JSON.parse(stdout) as { results: { state: string }[] };
+  assert.deepEqual(
+    results.map(({ state }) => state),
+    ['applied', 'applied'],
+  );
 });
 
 test('the table of variables gives every variable with its default', () => {

@@ -309,6 +309,9 @@ test('--watch in a terminal: redrawn in place, and Ctrl-C leaves the terminal as
     shell.resize(30, 45);
     await waitFor('the narrow page', () => shell.screen().some((line) => /^Spool:.*…$/.test(line)));
     assert.ok(shell.screen().every((line) => line.length <= 30));
+    await waitFor('the whole reason', () => {
+      return /^Status: running - nothing to\n {2}do$/m.test(shell.screen().join('\n'));
+    });
     assert.deepEqual([count(/^Status: /), count(/Pending:/), count(/^Database: /)], [1, 1, 1]);
 
     shell.keys('C-c');

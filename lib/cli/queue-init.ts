@@ -27,7 +27,8 @@ gone is created anew: this is how you say that it will not come back.
   --remove     with --hooks: takes them out again, and nothing else
   --settings FILE   with --hooks: another file, such as .claude/settings.local.json or ~/.claude/settings.json
   --dry-run    with --hooks: says what would be done and does nothing
-  --verify     checks every part of an installation and says what to do about each fault; changes nothing
+  --verify     checks every part of an installation and says what to do about each fault; changes nothing, but a
+               PostgreSQL server without a ledger gets one
   --reset      empties the spool: waiting entries, dead letters, journal, counters; asks first. The database is
                not touched. Without the journal, an older backup can't be brought up to date.
                The hooks' counts of operations stay, for sessions that go on; queue-cleanup removes old ones.

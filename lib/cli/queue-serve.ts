@@ -18,7 +18,7 @@ Serves the queue over HTTP: pushes, status, entries, jobs, metrics, and a page t
 where the token is, and an address that logs a browser in once. SIGTERM and Ctrl-C finish the requests in hand.
 
   --port N            the port, 0 for one that is free (default: ${DEFAULT_PORT})
-  --host ADDR         the address to listen on (default: 127.0.0.1)
+  --host ADDR         the address to listen on (default: 127.0.0.1); with 0.0.0.0 requests need --allow-host as well
   --insecure-http     needed with an address that others can reach: what is sent, the token too, is not encrypted
   --allow-host NAME   a name that requests may be for besides this address, such as a proxy's; may be repeated
   --token-file F      the token is in F (default: serve.token in the spool, made when it is not there)
@@ -26,10 +26,10 @@ where the token is, and an address that logs a browser in once. SIGTERM and Ctrl
   --request-timeout S seconds for a request to arrive (default: 30)
   --max-body BYTES    the largest body (default: 16777216)
   --max-requests N    so many at once; more are answered with 503 (default: 64)
-  --url               prints an address that logs in to a server that runs already, and ends
+  --url               prints an address that logs in, once within ten minutes, to the server that runs at --port
   -h, --help
 
-Requests need "Authorization: Bearer TOKEN", /health excepted. README.md lists them.
+Requests need "Authorization: Bearer TOKEN", /health excepted. lib/serve/README.md lists them.
 
 Exit codes: 0 stopped or idle, 1 the port is in use, or the spool is refused; 2 usage.
 
@@ -91,7 +91,7 @@ async function run(args: string[]): Promise<number> {
   printLines([
     `queue-serve listens on ${serving.url}, the token is in ${values['token-file'] ?? tokenFile(spool)}`,
     // Whoever reads it may come in once: it is for a terminal, not for the log that a service manager keeps.
-    ...(process.stdout.isTTY ? [`page: ${serving.loginUrl}`] : []),
+    ...(process.stdout.isTTY ? [`page (logs in once, within ten minutes): ${serving.loginUrl}`] : []),
   ]);
   await serving.ended;
   return EXIT.ok;

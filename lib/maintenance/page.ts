@@ -2,8 +2,7 @@
 
 import { type Format, type Line, type PageStyle, paintLine, type Span } from '../terminal/line.ts';
 import { table } from '../terminal/table.ts';
-import { fit, formatBytes, formatMicros, formatSeconds, printable } from '../terminal/text.ts';
-import type { DatabaseHealth } from './database-health.ts';
+import { columnsOf, fit, formatBytes, formatMicros, formatSeconds, printable } from '../terminal/text.ts';
 import type { OperationReport, StatusReport } from './status.ts';
 
 /** What --watch adds. */
@@ -13,6 +12,8 @@ export interface Throughput {
   /** One character a look. */
   readonly sparkline: string;
 }
+
+const INDENT = '  ';
 
 const STATES: Readonly<Record<StatusReport['state'], readonly [Format, string]>> = {
   absent: ['yellow', 'no spool'],
@@ -29,7 +30,7 @@ const STATES: Readonly<Record<StatusReport['state'], readonly [Format, string]>>
 export function renderPage(report: StatusReport, style: PageStyle, throughput?: Throughput): string[] {
   const { statistics } = report;
   const lines: Line[] = [
-    [['bold', 'Status: '], STATES[report.state], ` - ${printable(report.message)}`],
+    ...stateLines(report, style.columns),
     [`Spool:  ${printable(report.spool)}`],
     [],
     [['bold', 'Queue Depths:']],
@@ -47,11 +48,31 @@ export function renderPage(report: StatusReport, style: PageStyle, throughput?: 
     field('Direct', statistics.direct),
     ...(throughput ? throughputLines(throughput, style.columns) : []),
     [],
-    ...databaseLines(report.database),
+    ...databaseLines(report),
     ...complaintLines(report),
     ...(report.operations ? operationLines(report.operations) : []),
   ];
   return lines.map((line) => paintLine(line, style));
+}
+
+/** The reason is what a page about trouble is for: it goes on in further lines where others are cut. */
+function stateLines({ state, message }: StatusReport, columns: number): Line[] {
+  const [format, word] = STATES[state];
+  const texts: string[] = [];
+  let room = columns - `Status: ${word} - `.length;
+  for (const part of printable(message).split(' ')) {
+    const longer = texts.length === 0 ? part : `${texts.at(-1)} ${part}`;
+    if (columnsOf(longer) <= room) texts.splice(-1, 1, longer);
+    else {
+      texts.push(part);
+      if (texts.length > 1) room = columns - INDENT.length;
+    }
+  }
+  const [first = '', ...rest] = texts;
+  return [
+    [['bold', 'Status: '], [format, word], ` - ${first}`],
+    ...rest.map((text): Line => [`${INDENT}${text}`]),
+  ];
 }
 
 function depthLines({ depths, oldest }: StatusReport): Line[] {
@@ -90,11 +111,17 @@ function throughputLines({ perSecond, sparkline }: Throughput, columns: number):
   return [[], [['bold', 'Throughput: '], `${Math.round(perSecond)} entries/s`], ['  ', ['cyan', shown]]];
 }
 
-function databaseLines(database: DatabaseHealth): Line[] {
+function databaseLines({ database, outages }: StatusReport): Line[] {
   const { state } = database;
-  const format: Format =
-    state === 'ok' || state === 'remote' ? 'green' : state === 'faulty' ? 'red' : 'yellow';
-  const advice = state === 'missing' ? ' - the first batch or queue-init makes it' : '';
+  const isOut = outages.some(({ target }) => target === database.path);
+  const isGood = state === 'ok' || state === 'remote';
+  const format: Format = isGood && !isOut ? 'green' : state === 'faulty' ? 'red' : 'yellow';
+  const advice =
+    state === 'missing'
+      ? ' - the first batch or queue-init makes it'
+      : isOut
+        ? ' - the worker waits for it'
+        : '';
   const detail = database.message === null ? advice : ` - ${printable(database.message)}`;
   const lines: Line[] = [
     [['bold', 'Database: '], [format, state], detail],

@@ -101,14 +101,15 @@ export function checkWriting(config: Config): Answer {
   }
 }
 
-export function checkLedger(config: Config): Answer {
+/** Of a server, checkWriting has looked at it. */
+export function checkLedger(config: Config): Answer | Answer[] {
   if (!config.exactlyOnce) {
     return warning(
       'QUEUE_EXACTLY_ONCE is off: a crash may apply a batch twice',
       'Unset QUEUE_EXACTLY_ONCE unless that is meant.',
     );
   }
-  if (isUrl(config.database)) return ok('looked at with writing');
+  if (isUrl(config.database)) return [];
   if (lookAtDatabase(config.database).state !== 'ok')
     return ok('not looked at: there is no database to read');
   return withDatabase(config.database, (db) => {

@@ -1,7 +1,7 @@
 /** The checks of the spool as a place: owner and modes, room, and whether it can be written. */
 import { closeSync, fstatSync, lstatSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Config } from '../config.ts';
+import { type Config, isUrl } from '../config.ts';
 import { codeOf, messageOf, QueueError } from '../errors.ts';
 import { checkSpool, FILE_MODE, type Spool, spoolDirectories } from '../spool/layout.ts';
 import { listing } from '../spool/listing.ts';
@@ -65,7 +65,8 @@ export function checkWritable(_config: Config, spool: Spool): Answer {
 }
 
 export function checkSpace(config: Config, spool: Spool): Answer[] {
-  const places = [...new Set([spool.base, dirname(config.database)])].filter((path) =>
+  const own = isUrl(config.database) ? [] : [dirname(config.database)];
+  const places = [...new Set([spool.base, ...own])].filter((path) =>
     lstatSync(path, { throwIfNoEntry: false }),
   );
   return places.map((path) => {

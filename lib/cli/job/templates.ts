@@ -30,7 +30,7 @@ Examples:
 
 export const templates: Verb = {
   name: 'templates',
-  summary: 'list the templates',
+  summary: 'lists the templates',
   help,
   run(args) {
     const { values, positionals } = parse(args, { json: { type: 'boolean', default: false } });

@@ -32,11 +32,15 @@ async function request<T>(method: 'GET' | 'POST', path: string, body?: unknown):
   try {
     answer = await fetch(path, init);
   } catch {
-    throw new Refused(0, 'the server can not be reached; is queue-serve running?');
+    throw new Refused(0, "the server can't be reached; is queue-serve running?");
   }
   const text = await answer.text();
   if (answer.ok) return (text === '' ? undefined : parsed(text)) as T;
-  if (answer.status === 401 && path !== '/login') onLocked();
+  if (answer.status === 401 && path !== '/login') {
+    onLocked();
+    // The server's words are for programs that have no token.
+    throw new Refused(401, 'the session is over; log in again');
+  }
   throw new Refused(answer.status, wordsOf(text) ?? `the server answers ${answer.status}`);
 }
 

@@ -1,6 +1,7 @@
 /** Depths, throughput and latency of the last ten minutes: a sample a second, drawn by uPlot. */
 import uPlot from 'uplot';
 import { byId } from './dom.ts';
+import { count, millis } from './format.ts';
 import { colour } from './theme.ts';
 import type { Report } from './types.ts';
 
@@ -17,19 +18,43 @@ interface Line {
   readonly value: (report: Report) => number | null;
 }
 
-const CHARTS: Readonly<Record<string, readonly Line[]>> = {
-  'chart-depth': [
-    { label: 'waiting', colour: '--blue', value: ({ depths }) => depths.pending + depths.processing },
-    { label: 'failed', colour: '--red', dash: [6, 4], value: ({ depths }) => depths.failed },
-  ],
-  'chart-rate': [
-    { label: 'applied/s', colour: '--green', value: ({ appliedPerSecond }) => appliedPerSecond },
-  ],
-  'chart-latency': [
-    { label: 'p50', colour: '--blue', value: ({ latency }) => latency?.p50Ms ?? null },
-    { label: 'p95', colour: '--violet', dash: [6, 4], value: ({ latency }) => latency?.p95Ms ?? null },
-    { label: 'p99', colour: '--amber', dash: [2, 3], value: ({ latency }) => latency?.p99Ms ?? null },
-  ],
+interface Kind {
+  readonly lines: readonly Line[];
+  /** A value of the legend. */
+  readonly text: (value: number) => string;
+  /** A value of the axis. */
+  readonly tick: (value: number) => string;
+  /** What may lie between two values of the axis. */
+  readonly steps?: number[];
+}
+
+/** There is no half an entry. */
+const WHOLE_STEPS = Array.from({ length: 10 }, (_, digits) => [1, 2, 5].map((n) => n * 10 ** digits)).flat();
+
+const CHARTS: Readonly<Record<string, Kind>> = {
+  'chart-depth': {
+    lines: [
+      { label: 'waiting', colour: '--blue', value: ({ depths }) => depths.pending + depths.processing },
+      { label: 'failed', colour: '--red', dash: [6, 4], value: ({ depths }) => depths.failed },
+    ],
+    text: count,
+    tick: short,
+    steps: WHOLE_STEPS,
+  },
+  'chart-rate': {
+    lines: [{ label: 'applied/s', colour: '--green', value: ({ appliedPerSecond }) => appliedPerSecond }],
+    text: count,
+    tick: short,
+  },
+  'chart-latency': {
+    lines: [
+      { label: 'p50', colour: '--blue', value: ({ latency }) => latency?.p50Ms ?? null },
+      { label: 'p95', colour: '--violet', dash: [6, 4], value: ({ latency }) => latency?.p95Ms ?? null },
+      { label: 'p99', colour: '--amber', dash: [2, 3], value: ({ latency }) => latency?.p99Ms ?? null },
+    ],
+    text: millis,
+    tick: shortMillis,
+  },
 };
 
 interface Chart {
@@ -43,18 +68,25 @@ export class Charts {
   readonly #charts: Chart[];
   #colours = new Map<string, string>();
   #sampled = -1;
+  #isBroken = false;
 
   constructor() {
-    this.#charts = Object.entries(CHARTS).map(([id, lines]) => {
+    this.#charts = Object.entries(CHARTS).map(([id, kind]) => {
+      const { lines } = kind;
       const values: (number | null)[][] = lines.map(() => []);
       const host = byId(id);
-      const plot = new uPlot(this.#options(lines, host.clientWidth), [[], ...values], host);
+      const plot = new uPlot(this.#options(kind, host.clientWidth), [[], ...values], host);
       new ResizeObserver(([entry]) => {
         const width = Math.floor(entry?.contentRect.width ?? 0);
         if (width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });
       }).observe(host);
       return { plot, lines, values };
     });
+  }
+
+  /** Nothing is known of the time until the next sample: the lines have a gap there. */
+  breakOff(): void {
+    this.#isBroken = true;
   }
 
   /** Takes a sample, once a second. */
@@ -70,11 +102,12 @@ export class Charts {
       for (const { lines, values } of this.#charts) {
         lines.forEach(({ value }, index) => {
           const own = values[index] as (number | null)[];
-          own.push(at === now ? value(report) : (own.at(-1) ?? null));
+          own.push(at === now ? value(report) : this.#isBroken ? null : (own.at(-1) ?? null));
         });
       }
     }
     this.#sampled = now;
+    this.#isBroken = false;
     const surplus = Math.max(0, this.#times.length - KEPT_S);
     this.#times.splice(0, surplus);
     for (const { plot, values } of this.#charts) {
@@ -114,7 +147,7 @@ export class Charts {
     return known;
   }
 
-  #options(lines: readonly Line[], width: number): uPlot.Options {
+  #options({ lines, text, tick, steps }: Kind, width: number): uPlot.Options {
     const axis = {
       stroke: () => this.#colour('--soft'),
       grid: { stroke: () => this.#colour('--line'), width: 1 },
@@ -133,7 +166,13 @@ export class Charts {
       },
       axes: [
         { ...axis, size: 24, space: 70, values: (_plot, splits) => splits.map(minute) },
-        { ...axis, size: 46, space: 32, values: (_plot, splits) => splits.map(short) },
+        {
+          ...axis,
+          size: 52,
+          space: 32,
+          ...(steps ? { incrs: steps } : {}),
+          values: (_plot, splits) => splits.map(tick),
+        },
       ],
       series: [
         {
@@ -147,18 +186,16 @@ export class Charts {
             width: 1.5,
             ...(dash ? { dash } : {}),
             points: { show: false },
-            value: (plot, value, series, index) =>
-              shownValue(index === null ? plot.data[series]?.at(-1) : value),
+            // Without a cursor the legend has the last value.
+            value: (plot, value, series, index) => {
+              const shown = index === null ? plot.data[series]?.at(-1) : value;
+              return shown === null || shown === undefined ? '–' : text(shown);
+            },
           }),
         ),
       ],
     };
   }
-}
-
-/** Without a cursor the legend has the last value. */
-function shownValue(value: number | null | undefined): string {
-  return value === null || value === undefined ? '–' : value.toLocaleString('en');
 }
 
 function niceTop(max: number | null): number {
@@ -178,4 +215,15 @@ function short(value: number): string {
   if (value >= 1e6) return `${value / 1e6}M`;
   if (value >= 1e4) return `${value / 1e3}k`;
   return String(value);
+}
+
+function shortMillis(value: number): string {
+  const units = [
+    [3_600_000, 'h'],
+    [60_000, 'min'],
+    [1000, 's'],
+    [1, 'ms'],
+  ] as const;
+  const [size, unit] = units.find(([least]) => value >= least) ?? [1, 'ms'];
+  return value === 0 ? '0' : `${Number((value / size).toPrecision(3))} ${unit}`;
 }

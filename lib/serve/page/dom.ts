@@ -80,12 +80,14 @@ export function putItems<T, E extends HTMLElement>(
   });
 }
 
-/** For those who listen. */
+/** For those who listen: a line of its own, so that none takes the place of another that is not read yet. */
 export function announce(text: string): void {
-  put(byId('live'), text);
+  const live = byId('live');
+  live.append(el('p', {}, text));
+  while (live.children.length > 3) live.firstElementChild?.remove();
 }
 
-/** A line at the top that goes by itself; an error stays until it is closed. */
+/** A line in the corner, read out as well, that goes by itself; an error stays until it is closed. */
 export function note(text: string, isError = false): void {
   const line = el(
     'p',
@@ -93,6 +95,8 @@ export function note(text: string, isError = false): void {
     el('span', { 'aria-hidden': 'true' }, isError ? '✕' : '✓'),
     text,
   );
+  if (isError) line.setAttribute('role', 'alert');
+  else announce(text);
   line.append(button('Close', () => line.remove(), { class: 'quiet' }));
   const notes = byId('notes');
   notes.append(line);

@@ -18,6 +18,13 @@ const EMPTY: Readonly<Record<string, string>> = {
   failed: 'No entry has failed.',
 };
 
+/** As they are called above the list. */
+const WORDS: Readonly<Record<string, string>> = {
+  pending: 'waiting',
+  processing: 'in hand',
+  completed: 'applied',
+};
+
 type Query = Readonly<Record<string, string>>;
 
 export class EntryList {
@@ -35,7 +42,7 @@ export class EntryList {
   #active = 0;
   #isDrawing = false;
   #rows = new Map<number, HTMLElement>();
-  #depths: Report['depths'] | undefined;
+  #depths: Readonly<Record<string, number>> = {};
   #seen = '';
 
   constructor() {
@@ -69,10 +76,11 @@ export class EntryList {
     this.#list.focus();
   }
 
-  render({ depths }: Report): void {
-    this.#depths = depths;
+  render({ depths, statistics }: Report): void {
+    // The list of what was applied is the journal's, which has what was written directly as well.
+    this.#depths = { ...depths, completed: depths.completed + statistics.direct };
     this.#title();
-    const seen = `${depths.pending} ${depths.processing} ${depths.completed} ${depths.failed}`;
+    const seen = Object.values(this.#depths).join(' ');
     if (seen === this.#seen) return;
     this.#seen = seen;
     clearTimeout(this.#timer);
@@ -129,11 +137,12 @@ export class EntryList {
     const isSearch = operation !== undefined || q !== undefined;
     const more = this.#next === null ? '' : '+';
     const loaded = `${count(this.#entries.length)}${more}`;
-    const total = this.#depths?.[state as keyof Report['depths']] ?? 0;
+    const total = this.#depths[state] ?? 0;
     put(byId('entries-count'), isSearch ? `${loaded} found` : count(total));
     const isEmpty = this.#entries.length === 0 && this.#next === null;
     show(byId('entries-empty'), isEmpty);
     show(this.#list, !isEmpty);
+    this.#list.style.setProperty('--rows', String(this.#entries.length));
     const nothing =
       'Nothing is found. The search looks for the text in names, SQL, keys and parameters of this state.';
     put(byId('entries-empty'), isSearch ? nothing : (EMPTY[state] ?? ''));
@@ -214,11 +223,11 @@ export class EntryList {
     put(byId('details-title'), entry.operation ?? 'No entry');
     const facts: readonly (readonly [string, string | number | null | undefined])[] = [
       ['Name', entry.name],
-      ['State', entry.state],
+      ['State', WORDS[entry.state] ?? entry.state],
       ['Priority', entry.priority],
-      ['Queued', entry.queuedAt],
-      ['Not before', entry.notBefore],
-      ['Applied', entry.appliedAt],
+      ['Queued', momentOf(entry.queuedAt)],
+      ['Not before', momentOf(entry.notBefore)],
+      ['Applied', momentOf(entry.appliedAt)],
       ['Tries so far', entry.retries || null],
       ['Error', entry.error && `${entry.error.code}: ${entry.error.message}`],
       ['Key', entry.id],
@@ -245,9 +254,18 @@ function isNothing(value: unknown): boolean {
   );
 }
 
-/** What tells rows of one statement apart. */
+/** As the list has it, and exactly. */
+function momentOf(iso: string | null): string | null {
+  return iso === null ? null : `${clock(iso)} (${iso})`;
+}
+
+/** What tells rows of one statement apart. Texts stand as they are: most hold JSON, which quoting again would hide. */
 function valuesOf(params: unknown): string {
-  return isNothing(params) ? '' : `  ${line(JSON.stringify(params))}`;
+  if (isNothing(params)) return '';
+  const texts = Object.entries(params as object).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return `  ${line(texts.join(', '))}`;
 }
 
 function rowOf(entry: Entry, index: number): HTMLElement {

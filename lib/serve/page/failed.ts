@@ -1,17 +1,19 @@
 /** Failed entries: each with its error and its SQL, to be retried or discarded. */
 import { api, isGone } from './api.ts';
-import { announce, button, byId, confirmed, el, note, put, putItems, show } from './dom.ts';
+import { button, byId, confirmed, el, note, put, putItems, show } from './dom.ts';
 import { clock, count, line } from './format.ts';
 import type { Entry, Report } from './types.ts';
 
-const PAGE = 50;
+/** So many at first, and with each "Show more" so many more: they take room from what is below. */
+const FIRST = 10;
+const MORE = 50;
 /** Between two looks, however fast entries fail. */
 const LOOK_MS = 1000;
 
 export class Failed {
   #entries: readonly Entry[] = [];
   #next: string | null = null;
-  #wanted = PAGE;
+  #wanted = FIRST;
   #seen = '';
   #isLooking = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -21,7 +23,7 @@ export class Failed {
 
   constructor() {
     byId('failed-more').addEventListener('click', () => {
-      this.#wanted += PAGE;
+      this.#wanted += MORE;
       void this.#look();
     });
     byId('retry-all').addEventListener('click', () => void this.#all('retry'));
@@ -128,9 +130,7 @@ export class Failed {
     this.#busy.add(name);
     try {
       await api[what](name);
-      const text = what === 'retry' ? `${name} is back in the queue.` : `${name} is discarded.`;
-      note(text);
-      announce(text);
+      note(what === 'retry' ? `${name} is back in the queue.` : `${name} is discarded.`);
       this.#remove(name);
     } catch (error) {
       note(`${name}: ${(error as Error).message}`, true);

@@ -57,12 +57,13 @@ export function renderJobs({ jobs: { jobs } }: Report): void {
   );
 }
 
-function textOf({ processed, failed, withdrawn, isSealed }: Job, whole: number): string {
+function textOf({ state, processed, failed, withdrawn, isSealed }: Job, whole: number): string {
+  const hasEnded = state !== 'queued' && state !== 'running';
   const parts = [
     whole > 0 ? `${count(processed)} of ${count(whole)} · ${percent(processed / whole)}` : 'no items yet',
     ...(failed > 0 ? [`${count(failed)} failed`] : []),
     ...(withdrawn > 0 ? [`${count(withdrawn)} withdrawn`] : []),
-    ...(isSealed ? [] : ['more may come']),
+    ...(isSealed || hasEnded ? [] : ['more may come']),
   ];
   return parts.join(' · ');
 }
@@ -92,7 +93,7 @@ export class Operations {
     put(byId('operations-more'), `and ${count(more)} more, which the filter finds`);
     put(
       byId('operations-empty'),
-      all.length === 0 ? 'Nothing has been applied yet.' : 'No operation has this in its name.',
+      all.length === 0 ? 'The worker has applied nothing yet.' : 'No operation has this in its name.',
     );
     const paused = new Set(report.paused.operations);
     putItems(
@@ -114,7 +115,7 @@ export class Operations {
   #row(operation: string): HTMLTableRowElement {
     const name = button(operation, () => this.#onChoose(operation), {
       class: 'quiet name',
-      title: 'Show its entries',
+      title: `Show the entries of ${operation}`,
     });
     const cells = Array.from({ length: 4 }, () => el('td', { class: 'number' }));
     const pause = button('', () => void switchPause(operation, pause.dataset.is !== 'paused'));

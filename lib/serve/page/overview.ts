@@ -33,10 +33,7 @@ export class Overview {
     if (pill.dataset.state !== state) pill.dataset.state = state;
     put(pill.children[0] as Element, sign);
     put(pill.children[1] as Element, word);
-    const waiting = depths.pending + depths.processing;
-    const message = paused.all
-      ? `nothing is applied until the queue is resumed; ${count(waiting)} waiting`
-      : report.message;
+    const message = messageOf(report);
     put(byId('state-message'), message);
     if (this.#state !== '' && this.#state !== state) announce(`${word}: ${message}`);
     this.#state = state;
@@ -66,7 +63,8 @@ export class Overview {
           'li',
           {},
           el('span', { 'aria-hidden': 'true' }, '‖ '),
-          `${operation} is paused `,
+          el('bdi', {}, operation),
+          ' is paused ',
           button('Resume', () => void this.#switch(operation, false), {
             'aria-label': `Resume ${operation}`,
           }),
@@ -79,12 +77,36 @@ export class Overview {
     await switchPause(operation, isPause);
   }
 
-  #tiles({ depths, appliedPerSecond, oldest, latency }: Report): void {
-    const rate = appliedPerSecond === null ? '' : ` · ${count(appliedPerSecond)}/s`;
+  #tiles({
+    depths,
+    appliedPerSecond,
+    oldest,
+    latency,
+    statistics: { direct },
+    paused: { held },
+  }: Report): void {
     const tiles: readonly (readonly [string, string, string])[] = [
-      ['Waiting', count(depths.pending), depths.processing > 0 ? `${count(depths.processing)} in hand` : ''],
+      [
+        'Waiting',
+        count(depths.pending),
+        joined([
+          [depths.processing, 'in hand'],
+          [held, 'held back'],
+        ]),
+      ],
       ['Oldest', oldest ? seconds(oldest.ageSeconds) : '–', oldest ? 'waiting' : 'nothing waits'],
-      ['Applied', count(depths.completed), rate.replace(' · ', '')],
+      [
+        'Applied',
+        count(depths.completed + direct),
+        direct > 0
+          ? joined([
+              [depths.completed, 'by the worker'],
+              [direct, 'directly'],
+            ])
+          : appliedPerSecond === null
+            ? ''
+            : `${count(appliedPerSecond)}/s`,
+      ],
       ['Failed', count(depths.failed), depths.failed > 0 ? 'see below' : 'none'],
       [
         'Latency p50',
@@ -120,8 +142,10 @@ export class Overview {
         worker
           ? `running, pid ${worker.pid}`
           : state === 'stalled'
-            ? 'not there, and entries wait'
-            : 'not there; the next write starts it',
+            ? 'not running, and entries wait'
+            : state === 'starting'
+              ? 'starting'
+              : 'not running; the next write starts it',
       ],
       ...(worker
         ? ([
@@ -135,13 +159,17 @@ export class Overview {
       ...(last ? ([['Last complaint', `${clock(last.time)} ${last.message}`]] as const) : []),
     ]);
     putFacts(byId('database'), [
-      ['File', database.path],
-      ['State', databaseState(database)],
+      [database.state === 'remote' ? 'Server' : 'File', database.path],
+      ['State', databaseState(database, outages)],
       ...(database.size === null
         ? []
         : ([['Size', `${bytes(database.size)}, WAL ${bytes(database.walSize)}`]] as const)),
       ...outages.map(
-        ({ target, message, since }) => ['Outage', `since ${clock(since)}: ${message} (${target})`] as const,
+        ({ target, message, since }) =>
+          [
+            'Outage',
+            `since ${clock(since)}: ${message}${message.includes(target) ? '' : ` (${target})`}`,
+          ] as const,
       ),
     ]);
   }
@@ -158,7 +186,26 @@ export async function switchPause(operation: string | undefined, isPause: boolea
   }
 }
 
-function databaseState({ state, message }: Report['database']): string {
+/** What stands beside the state: for an outage, with the time as it is here. */
+function messageOf({ paused, depths, state, outages: [outage], message }: Report): string {
+  const waiting = depths.pending + depths.processing;
+  if (paused.all) return `nothing is applied until the queue is resumed; ${count(waiting)} waiting`;
+  if (state !== 'waiting' || !outage) return message;
+  return `since ${clock(outage.since)}: ${outage.message}; nothing is lost`;
+}
+
+function joined(figures: readonly (readonly [number, string])[]): string {
+  return figures
+    .filter(([figure]) => figure > 0)
+    .map(([figure, what]) => `${count(figure)} ${what}`)
+    .join(' · ');
+}
+
+function databaseState({ path, state, message }: Report['database'], outages: Report['outages']): string {
   if (message !== null) return `${state}: ${message}`;
+  if (state === 'remote')
+    return outages.some(({ target }) => target === path)
+      ? "can't be used"
+      : 'no outage known; only the worker connects to it';
   return state === 'missing' ? 'not there yet; the first entry that is applied makes it' : state;
 }

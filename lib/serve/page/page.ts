@@ -7,6 +7,7 @@ import { Charts } from './charts.ts';
 import { announce, byId, note, put, show } from './dom.ts';
 import { EntryList } from './entries.ts';
 import { Failed } from './failed.ts';
+import { clock } from './format.ts';
 import { Operations, renderJobs } from './lists.ts';
 import { Overview } from './overview.ts';
 import { setUpTheme } from './theme.ts';
@@ -16,6 +17,8 @@ const RETRY_MS = 3000;
 /** Figures change no oftener than the eye follows; lists, which are laid out anew, than one reads. */
 const FIGURES_MS = 100;
 const LISTS_MS = 500;
+/** Reports come when something has changed; the charts go on meanwhile. */
+const CHARTS_MS = 1000;
 
 class Page {
   #source: EventSource | undefined;
@@ -23,6 +26,7 @@ class Page {
   #charts: Charts | undefined;
   #figures: (report: Report) => void = () => {};
   #lists: (report: Report) => void = () => {};
+  #last: Report | undefined;
 
   async start(): Promise<void> {
     setUpTheme(() => this.#charts?.repaint());
@@ -60,6 +64,8 @@ class Page {
     show(byId('main'), false);
     show(byId('pause'), false);
     if (!byId('login').hidden) return;
+    document.title = 'Log in · hookspool';
+    if (this.#last) put(byId('login-error'), 'The session is over; log in again.');
     show(byId('login'), true);
     byId('token').focus();
   }
@@ -83,6 +89,9 @@ class Page {
         renderJobs(latest);
         operations.render(latest);
       });
+      setInterval(() => {
+        if (this.#last && byId('link').dataset.link === 'live') this.#charts?.add(this.#last);
+      }, CHARTS_MS);
     }
     this.#take(report);
     this.#listen();
@@ -119,9 +128,14 @@ class Page {
     if (link.dataset.link === 'live' || state === 'live') announce(text);
     link.dataset.link = state;
     put(link, text);
+    show(byId('lost'), state === 'lost');
+    if (state === 'live' || !this.#last) return;
+    this.#charts?.breakOff();
+    put(byId('lost'), `△ queue-serve does not answer. These figures are from ${clock(this.#last.time)}.`);
   }
 
   #take(report: Report): void {
+    this.#last = report;
     this.#figures(report);
     this.#lists(report);
   }

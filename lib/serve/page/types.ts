@@ -35,7 +35,7 @@ export interface Report {
   readonly operations?: readonly Operation[];
   readonly appliedPerSecond: number | null;
   readonly latency: { readonly p50Ms: number; readonly p95Ms: number; readonly p99Ms: number } | null;
-  readonly paused: { readonly all: boolean; readonly operations: readonly string[] };
+  readonly paused: { readonly all: boolean; readonly operations: readonly string[]; readonly held: number };
   readonly jobs: { readonly jobs: readonly Job[] };
   readonly failures: readonly { readonly name: string; readonly failedAt: string }[];
 }
