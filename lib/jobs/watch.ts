@@ -23,7 +23,7 @@ export async function watchJob(spool: Spool, id: string, options: WatchJobOption
   const look = (): [JobDetails, Pauses] => [readJobDetails(spool, id), readPauses(spool)];
   // Before the screen is set up: an id that is not there leaves no trace.
   let [details, pauses] = look();
-  const screen = screenFor(options.stream, options.paint);
+  const screen = await screenFor(options.stream, options.paint);
   const meter = new RateMeter();
   try {
     for (;;) {

@@ -18,7 +18,7 @@ export interface WatchOptions {
 
 /** Shows pages until the signal. @throws what `look` throws; the terminal is then as it was. */
 export async function watchStatus(options: WatchOptions): Promise<void> {
-  const screen = screenFor(options.stream, options.paint);
+  const screen = await screenFor(options.stream, options.paint);
   const meter = new Meter();
   try {
     while (!options.signal.aborted) {
