@@ -3,9 +3,9 @@
  *
  * Each executable is one file in two languages: a shell prologue that finds a Node and hands over to it, in what
  * JavaScript takes for a comment, and the bundle behind it. queue-write's prologue is the whole bash producer: the
- * common call never starts Node. The output is deterministic.
+ * common call never starts Node. What several executables need is beside them: libraries, core.cjs with the modules of
+ * lib/ that nearly all have in common, and worker.cjs. The output is deterministic.
  */
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -16,24 +16,29 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, buildSync } from 'esbuild';
+import { type BuildOptions, build as esbuild, type Plugin, transformSync } from 'esbuild';
+import { writeDeclarations } from './declarations.ts';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const CLI = join(ROOT, 'lib', 'cli');
 const PAGE = join(ROOT, 'lib', 'serve', 'page');
 
+/** An older Node must be able to parse the file, so that it can say that it is too old. */
+const OLD_SYNTAX = 'node14.6';
+/** For what is loaded when Node is known to be new enough. */
+const CHECKED_SYNTAX = 'node22';
 const COMMON: BuildOptions = {
   absWorkingDir: ROOT,
   bundle: true,
   minify: true,
   platform: 'node',
-  // An older Node must be able to parse the file, so that it can say that it is too old.
-  target: 'es2020',
+  target: OLD_SYNTAX,
   write: false,
   logLevel: 'warning',
   legalComments: 'none',
@@ -52,22 +57,42 @@ const CJS: BuildOptions = {
     // sparkly imports it for the one style that has colours.
     chalk: 'node:util',
     'emoji-regex': './scripts/stand-ins/emoji-regex.cjs',
+    assert: './scripts/stand-ins/assert.cjs',
   },
   define: { 'import.meta.url': '__url' },
 };
-
 /** The driver's other halves: a binding to libpq, and sockets of a platform that has no node:net. */
-const POSTGRES: BuildOptions = { ...CJS, external: ['pg-native', 'pg-cloudflare', 'better-sqlite3'] };
+const POSTGRES: BuildOptions = {
+  ...CJS,
+  target: CHECKED_SYNTAX,
+  external: ['pg-native', 'pg-cloudflare', 'better-sqlite3'],
+};
+
 /**
- * What nearly every executable needs is beside them, once. queue-write, which is to write whatever else is broken,
- * carries its own.
+ * What several executables need is beside them, once. queue-write, which is to write whatever else is broken, carries
+ * its own.
  */
-const SHARED = ['proper-lockfile', 'write-file-atomic'];
-const WITH_SHARED: BuildOptions = {
+const SHARED = ['proper-lockfile', 'write-file-atomic', 'cli-table3', 'cli-progress', 'log-update'];
+const WITH_LIBRARIES: BuildOptions = {
   ...CJS,
   external: ['better-sqlite3', '@colors/colors', ...SHARED.map(sharedFile)],
   alias: { ...CJS.alias, ...Object.fromEntries(SHARED.map((name) => [name, sharedFile(name)])) },
 };
+/** core.cjs has what the worker needs of these folders: no executable loads there what only another one needs. */
+const CORE_FOLDERS = ['lib', 'lib/spool', 'lib/sink', 'lib/sink/postgres'];
+const CORE = await modulesOfCore();
+/** Imports of these modules are imports of core.cjs: each is loaded once, and its error classes are one. */
+const FROM_CORE: Plugin = {
+  name: 'from core.cjs',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+      const isInCore = CORE.includes(relative(ROOT, join(resolveDir, path)));
+      return isInCore ? { path: sharedFile('core'), external: true } : undefined;
+    });
+  },
+};
+const WITH_CORE: BuildOptions = { ...WITH_LIBRARIES, plugins: [FROM_CORE] };
+const CHECKED: BuildOptions = { ...WITH_LIBRARIES, target: CHECKED_SYNTAX };
 
 /** In the syntax of any Node: one clear line where the addon would crash the process. */
 const NODE_CHECK = `if(parseInt(process.versions.node,10)<22){process.stderr.write("hookspool needs Node 22 or later; this is "+process.versions.node+" ("+process.execPath+"). Upgrade it, or name another in QUEUE_NODE.\\n");process.exit(1)}`;
@@ -85,14 +110,18 @@ exec "$node" "$0" "$@"
 /** Of a stream of long lines V8 keeps more and more garbage for later: half the memory, and a tenth less time. */
 const NODE_FLAGS: Readonly<Record<string, string>> = { 'queue-sync': '--max-semi-space-size=8 ' };
 
-main(process.argv.slice(2));
+/** Bytes: every installation copies dist/, and bash reads queue-write at every call. */
+const MOST = { all: 1_500_000, 'queue-write': 65_536 };
 
-function main(args: readonly string[]): void {
+await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<void> {
   const dist = join(ROOT, 'dist');
   // Built elsewhere in any case: sources that do not build leave dist/ as it is.
   const built = mkdtempSync(join(tmpdir(), 'hookspool-build-'));
   try {
-    build(built);
+    await build(built);
+    checkSizes(built);
     if (args.includes('--check')) return compare(built, dist);
     rmSync(dist, { recursive: true, force: true });
     cpSync(built, dist, { recursive: true });
@@ -103,43 +132,96 @@ function main(args: readonly string[]): void {
   }
 }
 
-function build(dist: string): void {
+async function build(dist: string): Promise<void> {
   mkdirSync(dist, { recursive: true });
   writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
   for (const file of readdirSync(CLI).sort()) {
     const name = /^(queue-[a-z]+)\.ts$/.exec(file)?.[1];
-    if (name) writeExecutable(join(dist, name), name);
+    if (name === undefined || name === 'queue-worker') continue;
+    const code = await bundle(`lib/cli/${name}.ts`, name === 'queue-write' ? CJS : WITH_CORE);
+    writeExecutable(join(dist, name), name, code);
   }
   copyFileSync(join(CLI, 'queue-write.txt'), join(dist, 'queue-write.txt'));
+  // With all of it: core.cjs would be more than a producer has to load.
   for (const name of ['direct', 'jobs']) {
-    const code = bundle(`lib/producer/${name}.ts`, WITH_SHARED);
+    const code = await bundle(`lib/producer/${name}.ts`, WITH_LIBRARIES);
     writeFileSync(join(dist, `${name}.cjs`), `${NODE_CHECK}${URL_OF_FILE}${code}`);
   }
-  writeFileSync(
-    join(dist, 'postgres.cjs'),
-    `${URL_OF_FILE}${bundle('lib/sink/postgres/thread.ts', POSTGRES)}`,
-  );
-  for (const name of SHARED) {
-    writeFileSync(join(dist, `${name}.cjs`), bundle(`./node_modules/${name}`, CJS));
-  }
-  const api: BuildOptions = { ...COMMON, format: 'esm', target: 'node22', packages: 'external' };
-  writeFileSync(join(dist, 'index.mjs'), bundle('lib/index.ts', api));
-  writeDeclarations(join(dist, 'types'));
-  writePage(join(dist, 'page'));
+  const loaded = {
+    threads: await bundle('lib/worker/threads.ts', CHECKED),
+    postgres: await bundle('lib/sink/postgres/thread.ts', POSTGRES),
+    core: await bundleCore(),
+  };
+  for (const [name, code] of Object.entries(loaded))
+    writeFileSync(join(dist, `${name}.cjs`), `${URL_OF_FILE}${code}`);
+  const library: BuildOptions = { ...CJS, target: CHECKED_SYNTAX };
+  for (const name of SHARED)
+    writeFileSync(join(dist, `${name}.cjs`), await bundle(`./node_modules/${name}`, library));
+  await writeWorkerAndApi(dist);
+  writeDeclarations(ROOT, join(dist, 'types'));
+  await writePage(join(dist, 'page'));
+}
+
+async function modulesOfCore(): Promise<string[]> {
+  const entryPoints = ['lib/cli/queue-worker.ts'];
+  const { outputs } = (await esbuild({ ...WITH_LIBRARIES, entryPoints, metafile: true })).metafile;
+  const inputs = Object.entries(Object.values(outputs)[0]?.inputs ?? {});
+  const needed = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([module]) => module);
+  return needed.filter((module) => CORE_FOLDERS.includes(dirname(module)));
+}
+
+/** @throws Error when it would need a module that is not its own, which an executable may have as well. */
+async function bundleCore(): Promise<string> {
+  const names: BuildOptions = { ...COMMON, bundle: false, format: 'esm', entryPoints: CORE, outdir: ROOT };
+  const { outputs } = (await esbuild({ ...names, metafile: true })).metafile;
+  // Name by name: when two modules export the same, `export *` would give neither, and this is an error.
+  const contents = Object.values(outputs)
+    .map(({ entryPoint, exports }) => `export { ${exports.join()} } from './${entryPoint}';\n`)
+    .sort()
+    .join('');
+  const stdin = { contents, resolveDir: ROOT };
+  const { outputFiles, metafile } = await esbuild({ ...CHECKED, stdin, metafile: true });
+  const inputs = Object.keys(metafile.inputs).filter((name) => name.startsWith('lib/'));
+  const surplus = inputs.filter((name) => !CORE.includes(name));
+  if (surplus.length > 0)
+    throw new Error(`core.cjs would need ${surplus.join(', ')}, which the worker does not`);
+  return outputFiles?.[0]?.text ?? '';
+}
+
+/** queue-worker, index.mjs, and worker.cjs with what both need and core.cjs does not have. */
+async function writeWorkerAndApi(dist: string): Promise<void> {
+  const { outputFiles = [] } = await esbuild({
+    ...CHECKED,
+    plugins: [FROM_CORE],
+    format: 'esm',
+    splitting: true,
+    entryPoints: { 'queue-worker': 'lib/cli/queue-worker.ts', index: 'lib/index.ts' },
+    chunkNames: 'worker',
+    outdir: dist,
+  });
+  const code = (name: string): string => {
+    const { text = '' } = outputFiles.find(({ path }) => basename(path) === `${name}.js`) ?? {};
+    return text.replaceAll('"./worker.js"', `"${sharedFile('worker')}"`);
+  };
+  const commonJs = (name: string, target: string): string =>
+    transformSync(code(name), { format: 'cjs', platform: 'node', minify: true, target }).code;
+  writeExecutable(join(dist, 'queue-worker'), 'queue-worker', commonJs('queue-worker', OLD_SYNTAX));
+  writeFileSync(join(dist, 'worker.cjs'), `${URL_OF_FILE}${commonJs('worker', CHECKED_SYNTAX)}`);
+  writeFileSync(join(dist, 'index.mjs'), `const __url=import.meta.url;${code('index')}`);
 }
 
 /** The page of queue-serve: one script and one style sheet, with the libraries' in them. */
-function writePage(directory: string): void {
+async function writePage(directory: string): Promise<void> {
   mkdirSync(directory);
   cpSync(join(PAGE, 'index.html'), join(directory, 'index.html'));
   const options: BuildOptions = { ...COMMON, platform: 'browser', format: 'esm', target: 'es2022' };
-  writeFileSync(join(directory, 'page.js'), bundle(join(PAGE, 'page.ts'), options));
+  writeFileSync(join(directory, 'page.js'), await bundle(join(PAGE, 'page.ts'), options));
   // As it is written: what it asks of browsers (light-dark()) has no older form that esbuild could make of it.
   const style: BuildOptions = { ...COMMON, platform: 'browser', target: 'esnext' };
-  writeFileSync(join(directory, 'page.css'), bundle(join(PAGE, 'page.css'), style));
+  writeFileSync(join(directory, 'page.css'), await bundle(join(PAGE, 'page.css'), style));
 }
 
-function writeExecutable(path: string, name: string): void {
+function writeExecutable(path: string, name: string, code: string): void {
   const isProducer = name === 'queue-write';
   const becomeNode = BECOME_NODE.replace('"$0"', `${NODE_FLAGS[name] ?? ''}"$0"`);
   const prologue = isProducer ? bashProducer() : becomeNode;
@@ -148,7 +230,6 @@ function writeExecutable(path: string, name: string): void {
   // Not by way of env, which costs as much as starting bash. -f: the comment's start is not to list the root
   // directory; -p: nothing is to be sourced or taken over from the environment.
   const shell = isProducer ? '#!/bin/bash -pf' : '#!/bin/sh';
-  const code = bundle(`lib/cli/${name}.ts`, isProducer ? CJS : WITH_SHARED);
   writeFileSync(path, `${shell}\n':' /*\n${prologue}*/;${NODE_CHECK}${URL_OF_FILE}${code}`);
   chmodSync(path, 0o755);
 }
@@ -180,36 +261,9 @@ function sharedFile(name: string): string {
   return `./${name}.cjs`;
 }
 
-function bundle(entry: string, options: BuildOptions): string {
-  const result = buildSync({ ...options, entryPoints: [entry] });
-  return result.outputFiles?.[0]?.text ?? '';
-}
-
-/** Declarations for all that lib/index.ts reaches. */
-function writeDeclarations(directory: string): void {
-  const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
-  const flags = ['--declaration', '--emitDeclarationOnly', '--allowImportingTsExtensions'];
-  const common = ['--ignoreConfig', 'lib/index.ts', '--outDir', directory, '--rootDir', 'lib', ...flags];
-  const language = [
-    '--target',
-    'es2023',
-    '--module',
-    'nodenext',
-    '--lib',
-    'es2024',
-    '--types',
-    'node',
-    '--skipLibCheck',
-  ];
-  execFileSync(tsc, [...common, ...language, '--strict'], { cwd: ROOT, stdio: 'inherit' });
-  for (const name of filesBelow(directory)) {
-    const path = join(directory, name);
-    // TypeScript rewrites the imports of the code, not those of the declarations.
-    writeFileSync(
-      path,
-      readFileSync(path, 'utf8').replace(/(from|import\()( ?)'(\.[^']+)\.ts'/g, "$1$2'$3.js'"),
-    );
-  }
+async function bundle(entry: string, options: BuildOptions): Promise<string> {
+  const { outputFiles } = await esbuild({ ...options, entryPoints: [entry] });
+  return outputFiles?.[0]?.text ?? '';
 }
 
 /** @throws Error naming every file that is missing, surplus or different. */
@@ -226,6 +280,16 @@ function compare(built: string, committed: string): void {
     `dist/ is not what the sources build:\n  ${differing.join('\n  ')}\nRun: npm run build\n`,
   );
   process.exitCode = 1;
+}
+
+/** @throws Error when dist/ or queue-write has become too large. */
+function checkSizes(built: string): void {
+  const sizeOf = (name: string): number => statSync(join(built, name)).size;
+  const all = filesBelow(built).reduce((sum, name) => sum + sizeOf(name), 0);
+  if (all > MOST.all) throw new Error(`dist/ has ${all} bytes, and may have ${MOST.all}`);
+  const producer = sizeOf('queue-write');
+  if (producer >= MOST['queue-write'])
+    throw new Error(`dist/queue-write has ${producer} bytes; it is to have less than ${MOST['queue-write']}`);
 }
 
 function filesBelow(directory: string): string[] {

@@ -14,7 +14,8 @@ import {
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
-import { openSink, type Sink, type SinkOptions, SinkOutage } from '../lib/sink/sink.ts';
+import { SinkOutage } from '../lib/sink/outage.ts';
+import { openSink, type Sink, type SinkOptions } from '../lib/sink/sink.ts';
 import type { Entry } from '../lib/spool/entry.ts';
 import { type Project, project, ROOT } from './support/project.ts';
 
@@ -195,7 +196,8 @@ test('no room to write, in an entry, at COMMIT, or in an entry that runs alone',
   const { self } = fixture(t);
   // Files of 8 MB at most, a page cache of 16 MB: 40 MB fail in the statement, 9 MB at COMMIT.
   const script = `
-    import { openSink, SinkOutage } from '${ROOT}/lib/sink/sink.ts';
+    import { SinkOutage } from '${ROOT}/lib/sink/outage.ts';
+    import { openSink } from '${ROOT}/lib/sink/sink.ts';
     process.on('SIGXFSZ', () => {});
     const sink = openSink(process.argv[1], ${JSON.stringify(OPTIONS)});
     const entry = (sql) => ({ seq: '1', priority: 5, operation: 'write', sql, metadata: {}, created_at: '', retries: 0 });

@@ -4,12 +4,9 @@ import { setFlagsFromString } from 'node:v8';
 import { type AlertSettings, type Config, loadAlertSettings, loadConfig } from '../config.ts';
 import { EXIT, messageOf, QueueError } from '../errors.ts';
 import { ensureSpool, type Spool, spoolAt } from '../spool/layout.ts';
-import { isAlertThread, runAlertThread } from '../worker/alert-thread.ts';
 import { runWorker, startWorker, superviseWorker, waitForDrain } from '../worker/control.ts';
-import { isFilesThread, runFilesThread } from '../worker/files-thread.ts';
 import { followLog, openLog, printLog } from '../worker/log.ts';
 import { livingWorker, stopWorker } from '../worker/presence.ts';
-import { isWatchdogThread, runWatchdog } from '../worker/watchdog.ts';
 import { parse, refuseArguments, runCommand, usage } from './runner.ts';
 
 const help = `Usage: queue-worker [COMMAND | --once | --foreground]
@@ -64,10 +61,7 @@ const commands: Record<string, (here: Here) => Promise<number> | number> = {
   run: beWorker,
 };
 
-if (isWatchdogThread()) runWatchdog();
-else if (isFilesThread()) runFilesThread();
-else if (isAlertThread()) runAlertThread();
-else void runCommand({ name: 'queue-worker', help, run: dispatch });
+void runCommand({ name: 'queue-worker', help, run: dispatch });
 
 function dispatch(args: string[]): Promise<number> | number {
   const { values, positionals } = parse(args, {

@@ -5,7 +5,8 @@
  */
 import { statSync } from 'node:fs';
 import { type Config, isUrl, shownTarget } from '../config.ts';
-import { openSink, SinkOutage } from '../sink/sink.ts';
+import { SinkOutage } from '../sink/outage.ts';
+import { openSink } from '../sink/sink.ts';
 import { spoolIdentity } from '../spool/identity.ts';
 import { ensureSpool, type Spool } from '../spool/layout.ts';
 

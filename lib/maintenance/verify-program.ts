@@ -18,7 +18,7 @@ const EXECUTABLES = [
   'queue-maint',
 ];
 /** Loaded by them, not run. */
-const MODULES = ['direct.cjs', 'jobs.cjs'];
+const MODULES = ['direct.cjs', 'jobs.cjs', 'threads.cjs'];
 
 export function checkNode(): Answer {
   const { node } = process.versions;

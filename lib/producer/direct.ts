@@ -10,9 +10,9 @@
 import { type Config, holdsPassword, targetOf } from '../config.ts';
 import { type ErrorCode, messageOf, QueueError } from '../errors.ts';
 import { callText } from '../sink/call.ts';
-import { EntryFault } from '../sink/outage.ts';
+import { EntryFault, SinkOutage } from '../sink/outage.ts';
 import { fieldValue, parseRow, ROW_PARAMS } from '../sink/row.ts';
-import { openSink, SinkOutage } from '../sink/sink.ts';
+import { openSink } from '../sink/sink.ts';
 import { type Entry, entryName, serializeEntry } from '../spool/entry.ts';
 import { ledgerKey, spoolIdentity } from '../spool/identity.ts';
 import { appendDirect, Journal } from '../spool/journal.ts';

@@ -14,8 +14,6 @@ import { EntryFault, reasonOf } from './outage.ts';
 import { checkHash, fieldValue, hashOf, insertText, type OnConflict, quoteName, type Row } from './row.ts';
 import { type Column, type Insert, noKey, readTable, type Shape, shapeOf, type Table } from './row-table.ts';
 
-export { type OnConflict, parseRow, type Row } from './row.ts';
-
 /**
  * `written`: inserted, or in the place of another row (`replace`, `update`). `duplicate`: nothing was written, because
  * its hash is known, `ignore` met a conflict, or a trigger said RAISE(IGNORE).

@@ -13,8 +13,6 @@ import type { Entry, EntryError } from '../spool/entry.ts';
 import { PostgresSink } from './postgres/sink.ts';
 import { SqliteSink } from './sqlite.ts';
 
-export { SinkOutage } from './outage.ts';
-
 export interface SinkOptions {
   /** Milliseconds to wait for another connection's lock. */
   readonly busyTimeout: number;

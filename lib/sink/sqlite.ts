@@ -22,7 +22,7 @@ import {
 } from './outage.ts';
 import { type Value, valuesFor } from './params.ts';
 import type { Plan } from './plan.ts';
-import type { Row } from './rows.ts';
+import type { Row } from './row.ts';
 import { runSteps } from './run.ts';
 import type { Outcome, Sink, SinkOptions } from './sink.ts';
 

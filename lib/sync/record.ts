@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { messageOf } from '../errors.ts';
 import { parseExactJson } from '../exact-json.ts';
-import type { Row } from '../sink/rows.ts';
+import type { Row } from '../sink/row.ts';
 import type { TakenFile } from './place.ts';
 
 export interface Failure {

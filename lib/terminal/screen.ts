@@ -6,7 +6,6 @@
  * it ends, the cursor is shown again and the last page stays on the screen.
  */
 import { stripVTControlCharacters } from 'node:util';
-import { createLogUpdate } from 'log-update';
 import type { PageStyle } from './line.ts';
 import { columnsOf, type Paint, plain } from './text.ts';
 
@@ -22,7 +21,7 @@ const SHOW_CURSOR = '\u001b[?25h';
 const HIDE_CURSOR = '\u001b[?25l';
 const ERASE_BELOW = '\u001b[J';
 
-export function screenFor(stream: NodeJS.WriteStream, paint: Paint): Screen {
+export async function screenFor(stream: NodeJS.WriteStream, paint: Paint): Promise<Screen> {
   return stream.isTTY ? terminalScreen(stream, paint) : pipeScreen(stream);
 }
 
@@ -38,7 +37,9 @@ function pipeScreen(stream: NodeJS.WriteStream): Screen {
   };
 }
 
-function terminalScreen(stream: NodeJS.WriteStream, paint: Paint): Screen {
+async function terminalScreen(stream: NodeJS.WriteStream, paint: Paint): Promise<Screen> {
+  // Loading it costs a third of a start: only those pay that look at a terminal.
+  const { createLogUpdate } = await import('log-update');
   // It would write its cursor commands to stderr, which may be elsewhere.
   const update = createLogUpdate(stream, { showCursor: true });
   let last: { page: Render; widths: number[] } | undefined;

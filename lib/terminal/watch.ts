@@ -23,7 +23,7 @@ export async function watchPages(look: () => Page, options: WatchOptions): Promi
   let start = performance.now();
   // Before the screen is set up: what is not there leaves no trace.
   let page = look();
-  const screen = screenFor(options.stream, options.paint);
+  const screen = await screenFor(options.stream, options.paint);
   try {
     for (;;) {
       screen.show(page.render);

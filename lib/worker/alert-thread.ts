@@ -56,7 +56,7 @@ export class Alerts {
   /** Begins to look: this worker has the lock, or can't have it and is about to say so. */
   start(): void {
     if (!this.#isOn || this.#thread) return;
-    const thread = new Thread(executablePath('queue-worker'), { workerData: this.#data });
+    const thread = new Thread(executablePath('threads.cjs'), { workerData: this.#data });
     thread.unref();
     // Whatever goes wrong there must not end the worker.
     thread.on('error', (error) => this.#log('warn', `no alerts are sent: ${messageOf(error)}`));
@@ -89,7 +89,7 @@ export class Alerts {
   }
 }
 
-/** True in the thread; the queue-worker executable then calls `runAlertThread`. */
+/** True in the thread; dist/threads.cjs then calls `runAlertThread`. */
 export function isAlertThread(): boolean {
   return !isMainThread && (workerData as Partial<ThreadData> | null)?.role === 'alerts';
 }

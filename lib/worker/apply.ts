@@ -7,7 +7,8 @@
  * would cost it a round trip, sees to all of that itself.
  */
 
-import { type Outcome, type Sink, SinkOutage } from '../sink/sink.ts';
+import { SinkOutage } from '../sink/outage.ts';
+import type { Outcome, Sink } from '../sink/sink.ts';
 import type { EntryError } from '../spool/entry.ts';
 import type { Item } from './intake.ts';
 

@@ -7,7 +7,8 @@
  */
 import { existsSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
-import { type Sink, SinkOutage } from '../sink/sink.ts';
+import { SinkOutage } from '../sink/outage.ts';
+import type { Sink } from '../sink/sink.ts';
 import { removeManifest, writeManifest } from '../spool/manifest.ts';
 import { unlinkIfThere } from '../spool/publish.ts';
 import type { Standing } from './accounts.ts';

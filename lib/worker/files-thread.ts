@@ -47,7 +47,7 @@ export class FilesThread {
   /** @param onGone called for each name that has left pending/. */
   constructor(spool: Spool, onGone: (name: string) => void) {
     const data: ThreadData = { role: 'files', pending: spool.pending };
-    this.#thread = new Thread(executablePath('queue-worker'), { workerData: data });
+    this.#thread = new Thread(executablePath('threads.cjs'), { workerData: data });
     this.#thread.on('error', (error) => {
       this.#error = messageOf(error);
       this.#onReport();
@@ -106,7 +106,7 @@ export class FilesThread {
   }
 }
 
-/** True in this thread; the queue-worker executable then calls `runFilesThread`. */
+/** True in this thread; dist/threads.cjs then calls `runFilesThread`. */
 export function isFilesThread(): boolean {
   return !isMainThread && (workerData as Partial<ThreadData> | null)?.role === 'files';
 }

@@ -9,7 +9,8 @@
 import { type Stats as FileStats, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../errors.ts';
-import { type Sink, SinkOutage } from '../sink/sink.ts';
+import { SinkOutage } from '../sink/outage.ts';
+import type { Sink } from '../sink/sink.ts';
 import { buryEntry, buryFile } from '../spool/deadletter.ts';
 import { type EntryError, isEntryName } from '../spool/entry.ts';
 import type { Journal } from '../spool/journal.ts';

@@ -44,7 +44,7 @@ export class Watch {
   constructor(spool: Spool, options: { statementTimeout: number; supervised: boolean }) {
     this.#cells = new Int32Array(new SharedArrayBuffer(12));
     const data: WatchdogData = { role: 'watchdog', cells: this.#cells, spool, ...options };
-    this.#thread = new Thread(executablePath('queue-worker'), { workerData: data });
+    this.#thread = new Thread(executablePath('threads.cjs'), { workerData: data });
     this.#thread.unref();
   }
 
@@ -73,7 +73,7 @@ export class Watch {
   }
 }
 
-/** True in the watchdog's thread; the queue-worker executable then calls `runWatchdog`. */
+/** True in the watchdog's thread; dist/threads.cjs then calls `runWatchdog`. */
 export function isWatchdogThread(): boolean {
   return !isMainThread && (workerData as Partial<WatchdogData> | null)?.role === 'watchdog';
 }

@@ -1,5 +1,4 @@
 import type { Entry, EntryError } from '../spool/entry.js';
-export { SinkOutage } from './outage.js';
 export interface SinkOptions {
     /** Milliseconds to wait for another connection's lock. */
     readonly busyTimeout: number;

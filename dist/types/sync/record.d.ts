@@ -1,4 +1,4 @@
-import type { Row } from '../sink/rows.js';
+import type { Row } from '../sink/row.js';
 import type { TakenFile } from './place.js';
 export interface Failure {
     readonly code: string;

@@ -19,6 +19,6 @@ export declare class FilesThread {
     check(): void;
     end(): Promise<void>;
 }
-/** True in this thread; the queue-worker executable then calls `runFilesThread`. */
+/** True in this thread; dist/threads.cjs then calls `runFilesThread`. */
 export declare function isFilesThread(): boolean;
 export declare function runFilesThread(): void;

@@ -1,4 +1,4 @@
-import { type Sink } from '../sink/sink.js';
+import type { Sink } from '../sink/sink.js';
 import type { Journal } from '../spool/journal.js';
 import type { Spool } from '../spool/layout.js';
 import { type Stats } from '../spool/stats.js';

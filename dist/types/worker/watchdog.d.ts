@@ -14,6 +14,6 @@ export declare class Watch {
     get stopRequested(): boolean;
     end(): Promise<void>;
 }
-/** True in the watchdog's thread; the queue-worker executable then calls `runWatchdog`. */
+/** True in the watchdog's thread; dist/threads.cjs then calls `runWatchdog`. */
 export declare function isWatchdogThread(): boolean;
 export declare function runWatchdog(): void;
