@@ -1,7 +1,7 @@
 /** The report in Prometheus's text format (version 0.0.4). Names: base units, `_total` for what only grows. */
 import type { StatusReport } from '../maintenance/status.ts';
-import { ITEM_STATES, type ItemState } from './door.ts';
 import type { Report } from './report.ts';
+import { ITEM_STATES, type ItemState } from './results.ts';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
