@@ -306,6 +306,8 @@ test('SIGTERM finishes the requests in hand and takes no more', async (t) => {
   socket.write(body.slice(20));
   assert.equal(await server.ended, 0);
   assert.match(text(), /^HTTP\/1.1 200 [\s\S]*"qos0":5/);
+  // Its client asks no more on that connection.
+  assert.match(text(), /\r\nconnection: close\r\n/i);
   unlock();
   await drained(self);
   assert.deepEqual(logged(self), ['a', ...series('b', 5)]);
