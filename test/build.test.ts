@@ -12,7 +12,9 @@ test('what Node reads first, an older one can parse', () => {
   const options: TransformOptions = { minifyWhitespace: true };
   for (const name of [...EXECUTABLES, 'direct.cjs', 'jobs.cjs']) {
     const code = readFileSync(join(DIST, name), 'utf8');
-    const [old, any] = ['node14.6', 'esnext'].map((target) => transformSync(code, { ...options, target }).code);
+    const [old, any] = ['node14.6', 'esnext'].map(
+      (target) => transformSync(code, { ...options, target }).code,
+    );
     assert.ok(old === any, `${name} has syntax that is younger than Node 14.6`);
   }
 });

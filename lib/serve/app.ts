@@ -1,26 +1,23 @@
 /** The routes: what each takes and answers. Checks that all have in common stand before them. */
-import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { setCookie } from 'hono/cookie';
 import type { Config } from '../config.ts';
-import { messageOf } from '../errors.ts';
-import { exactJson } from '../exact-json.ts';
 import { pauseOf, resumeOf } from '../jobs/pause.ts';
 import { checkEntry, checkWellFormed, type Entry } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
-import { openLog } from '../worker/log.ts';
 import { Access } from './access.ts';
+import { answerRefusal, defect, json } from './answers.ts';
 import { claudeEvent } from './claude.ts';
 import type { Door } from './door.ts';
-import { ENTRY_STATES, type EntriesQuery, type EntryState } from './entries.ts';
-import { Events } from './events.ts';
+import { Events, streamOf } from './events.ts';
 import { type Item, parseObject, readPush, textOf } from './items.ts';
 import type { Looks } from './look-thread.ts';
 import { METRICS_TYPE, metricsText } from './metrics.ts';
 import { readPageFiles } from './page-files.ts';
 import { Refusal, refusalOf } from './refusal.ts';
 import type { Report } from './report.ts';
+import { entriesQuery, limitOf, operationOf, readBody, requireJson, sourceOf } from './requests.ts';
 import { type Gate, SESSION_LIFE_S } from './token.ts';
 
 export interface AppOptions {
@@ -44,9 +41,8 @@ export interface App {
 /** Least time between two reports. */
 const EVENTS_INTERVAL_MS = 500;
 const MAX_STREAMS = 32;
-const MAX_SOURCE_LENGTH = 200;
-/** A stream whose client does not read may hold so many reports. */
-const MAX_UNREAD = 8;
+const MAX_LOGINS = 8;
+const MAX_LOGIN_BYTES = 4096;
 const FRESH_MS = 250;
 
 const SECURITY_HEADERS = {
@@ -73,20 +69,30 @@ export function makeApp(options: AppOptions): App {
   app.notFound((c) => answerRefusal(c, new Refusal(404, 'NOT_FOUND', `there is no ${c.req.path}`)));
 
   app.use(async (c, next) => {
-    inFlight += 1;
-    try {
-      for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value);
-      access.checkOrigin(c);
-      if (inFlight > options.maxRequests) {
-        c.header('retry-after', '1');
-        throw new Refusal(503, 'BUSY', `${options.maxRequests} requests are being served`, 'Try again.');
-      }
-      await next();
-    } finally {
-      inFlight -= 1;
-      requests.set(c.res.status, (requests.get(c.res.status) ?? 0) + 1);
-    }
+    // What is thrown further in is an answer when it gets here.
+    await next();
+    requests.set(c.res.status, (requests.get(c.res.status) ?? 0) + 1);
   });
+  app.use(async (c, next) => {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value);
+    access.checkOrigin(c);
+    await next();
+  });
+  /** No more than so many of them at once. */
+  const limited = (most: number): MiddlewareHandler<Env> => {
+    let count = 0;
+    return async (_c, next) => {
+      if (count >= most) throw new Refusal(503, 'BUSY', `${count} requests are being served`, 'Try again.');
+      count += 1;
+      inFlight += 1;
+      try {
+        await next();
+      } finally {
+        count -= 1;
+        inFlight -= 1;
+      }
+    };
+  };
   app.get('/health', (c) => c.json({ status: 'ok' }));
   app.get('/login', (c) => {
     if (!gate.useCode(c.req.query('code') ?? ''))
@@ -99,9 +105,10 @@ export function makeApp(options: AppOptions): App {
     startSession(c, gate);
     return c.redirect('/', 303);
   });
-  app.post('/login', async (c) => {
+  // Who has no token yet is not to take the room, nor the memory, of those who have.
+  app.post('/login', limited(MAX_LOGINS), async (c) => {
     requireJson(c);
-    const { token } = parseObject(textOf(await bodyOf(c)));
+    const { token } = parseObject(textOf(await readBody(c.env.incoming, MAX_LOGIN_BYTES)));
     if (typeof token !== 'string' || !gate.isToken(token.trim()))
       throw new Refusal(401, 'UNAUTHORIZED', 'the token is wrong');
     startSession(c, gate);
@@ -114,6 +121,7 @@ export function makeApp(options: AppOptions): App {
     c.header('cache-control', 'no-store');
     await next();
   });
+  guarded.use(limited(options.maxRequests));
 
   guarded.post('/api/v1/push', async (c) => {
     requireJson(c);
@@ -209,52 +217,7 @@ export function makeApp(options: AppOptions): App {
   };
 }
 
-function answerRefusal(c: Context, { status, code, message, hint }: Refusal): Response {
-  if (status === 401) c.header('www-authenticate', 'Bearer realm="hookspool"');
-  if (status === 503 || status === 429) c.header('retry-after', '1');
-  return c.json({ error: { code, message, hint: hint ?? null } }, status);
-}
-
-/** The stack is for the log, not for the client. */
-function defect(spool: Spool, error: unknown): Refusal {
-  openLog(spool)(
-    'error',
-    `queue-serve: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  );
-  return new Refusal(500, 'INTERNAL', messageOf(error).slice(0, 500), 'See worker.log.');
-}
-
-function json(c: Context, value: unknown): Response {
-  return c.body(exactJson(value), 200, { 'content-type': 'application/json; charset=utf-8' });
-}
-
 type Env = { Bindings: HttpBindings };
-
-/** Read from the connection itself: a web stream of it costs more than all the rest of a small push. */
-async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = new Refusal(413, 'TOO_LARGE', `the body has more than ${maxBytes} bytes`);
-  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of incoming as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > maxBytes) throw tooLarge;
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof Refusal) throw error;
-    throw new Refusal(400, 'BAD_REQUEST', `the body did not arrive: ${messageOf(error)}`);
-  }
-  return Buffer.concat(chunks, length);
-}
-
-/** A page of another site may send text/plain without asking first, but not this. */
-function requireJson(c: Context): void {
-  const type = c.req.header('content-type') ?? '';
-  if (/^application\/json\s*(;|$)/i.test(type)) return;
-  throw new Refusal(415, 'NOT_JSON', 'the Content-Type must be application/json');
-}
 
 function startSession(c: Context, gate: Gate): void {
   setCookie(c, gate.cookie, gate.newSession(), {
@@ -263,12 +226,6 @@ function startSession(c: Context, gate: Gate): void {
     path: '/',
     maxAge: SESSION_LIFE_S,
   });
-}
-
-function sourceOf(c: Context): string {
-  const source = c.req.header('x-source') ?? '';
-  if (source.length <= MAX_SOURCE_LENGTH) return source;
-  throw new Refusal(400, 'BAD_REQUEST', `X-Source has more than ${MAX_SOURCE_LENGTH} characters`);
 }
 
 /** Neither the database nor the spool could be written; the items themselves are good. */
@@ -280,54 +237,4 @@ function isHealthy({ outages, worker, database }: Report, door: Door): boolean {
   if (door.outage !== undefined) return false;
   if (worker && outages.some(({ target }) => target === database.path)) return false;
   return database.state === 'ok' || database.state === 'empty' || database.state === 'missing';
-}
-
-function operationOf(c: Context, body: Buffer): string | undefined {
-  if (body.length === 0) return undefined;
-  requireJson(c);
-  const { operation } = parseObject(textOf(body));
-  if (operation === undefined || operation === null || typeof operation === 'string')
-    return operation ?? undefined;
-  throw new Refusal(400, 'BAD_REQUEST', '"operation" must be a string');
-}
-
-function entriesQuery(c: Context): EntriesQuery {
-  const state = c.req.query('state') ?? 'pending';
-  if (!ENTRY_STATES.includes(state as EntryState))
-    throw new Refusal(400, 'BAD_REQUEST', `"state" must be one of ${ENTRY_STATES.join(', ')}`);
-  return {
-    state: state as EntryState,
-    operation: c.req.query('operation') || undefined,
-    q: c.req.query('q') || undefined,
-    limit: limitOf(c, 500),
-    after: c.req.query('after') || undefined,
-  };
-}
-
-function limitOf(c: Context, max: number): number {
-  const text = c.req.query('limit') ?? '100';
-  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (limit >= 1 && limit <= max) return limit;
-  throw new Refusal(400, 'BAD_REQUEST', `"limit" must be a whole number from 1 to ${max}`);
-}
-
-function streamOf(events: Events): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  let end = (): void => {};
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        end = events.add({
-          send(text) {
-            if ((controller.desiredSize ?? 0) <= -MAX_UNREAD) return false;
-            controller.enqueue(encoder.encode(text));
-            return true;
-          },
-          close: () => controller.close(),
-        });
-      },
-      cancel: () => end(),
-    },
-    { highWaterMark: 1 },
-  );
 }

@@ -7,56 +7,40 @@
  * spooled as well: a direct write would overtake it. The same holds for all sources while entries of a door that was
  * killed are in pending/.
  *
- * As long as the door is open, what it has spooled, or a killed one before it, has a worker.
+ * As long as the door is open, what it has spooled, or a killed one before it, has a worker, unless that was stopped.
  *
  * Only these are written directly: items without buffer fields and without a job, whose operation is not paused.
  */
-import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { codeOf, messageOf, QueueError } from '../errors.ts';
+import { codeOf } from '../errors.ts';
 import { DoorNote, FormerDoors } from '../spool/doors.ts';
 import type { Spool } from '../spool/layout.ts';
 import { type Pauses, pausesChanged, readPauses } from '../spool/pause.ts';
 import { type Block, MAX_BLOCK, nameBlock, publishBlock } from '../spool/publish-many.ts';
 import { openLog } from '../worker/log.ts';
+import { livingWorker, readPresence } from '../worker/presence.ts';
 import { ensureWorker } from '../worker/start.ts';
 import { DirectWrites } from './direct.ts';
-import type { DirectOutcome } from './direct-process.ts';
+import { Gathering } from './gathering.ts';
+import { leftInHand } from './in-hand.ts';
 import type { Draft, Item, PushRequest } from './items.ts';
 import { type NamedItem, registerAll, unregisterAll, withDueTimes } from './job-items.ts';
-
-export type ItemState = 'applied' | 'duplicate' | 'spooled' | 'failed' | 'refused';
-export const ITEM_STATES: readonly ItemState[] = ['applied', 'duplicate', 'spooled', 'failed', 'refused'];
-
-export interface ItemResult {
-  /** The client's own, or null. */
-  readonly id: string | null;
-  readonly state: ItemState;
-  /** The entry's name, in pending/, failed/ and the journal. */
-  readonly name?: string;
-  readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
-}
-
-export interface PushAnswer {
-  /** How many are in the database or the spool. */
-  readonly pushed: number;
-  /** How many of these are in the spool alone. */
-  readonly qos0: number;
-  /** Some were spooled because the database could not be written to. */
-  readonly failover: boolean;
-  readonly dbHealthy: boolean;
-  readonly results: readonly ItemResult[];
-}
+import {
+  type Fate,
+  fateOf,
+  type ItemResult,
+  type ItemState,
+  type PushAnswer,
+  publicError,
+  refused,
+  unwritten,
+} from './results.ts';
+import { Sources } from './sources.ts';
 
 /** How often it is looked whether a worker is there for what was spooled. */
 const KEEP_MS = 1000;
 /** The event loop is let go on after so many entries. */
 const SLICE = 100;
-/** So many are told apart, and so many operations of each; the others are one. */
-const MAX_SOURCES = 10_000;
-const MAX_OPERATIONS = 100;
-const OTHER_SOURCES = '\0';
 /** What changes within one tick of the file system's clock leaves the mtime as it is. */
 const TICK_MS = 50;
 
@@ -69,10 +53,11 @@ export class Door {
   readonly #keeper: NodeJS.Timeout;
   /** The last request of each source that is being served. */
   readonly #last = new Map<string, Promise<void>>();
-  /** By source: the last names in pending/, by what may be applied apart. */
-  readonly #spooled = new Map<string, Map<string, string>>();
-  #window = { until: 0, max: 0, count: 0 };
+  readonly #sources: Sources;
+  readonly #gathering: Gathering;
   #pauses: { changed: number; value: Pauses } | undefined;
+  /** A worker was there since the last push that was spooled. */
+  #hasSeenWorker = false;
   /** Items by what became of them, since the start. */
   readonly counts: Record<ItemState, number> = {
     applied: 0,
@@ -88,9 +73,13 @@ export class Door {
     this.#spool = spool;
     this.#former = new FormerDoors(spool);
     this.#note = new DoorNote(spool);
+    this.#sources = new Sources(spool);
+    this.#gathering = new Gathering(this.#note);
     this.#direct = new DirectWrites(config, spool);
     this.#keeper = setInterval(() => this.#keep(), KEEP_MS).unref();
     this.#keep();
+    // One that was killed with its door.
+    if (leftInHand(spool).length > 0) void this.#direct.write([]);
   }
 
   /** Why the database could not be written to when that was last tried. */
@@ -114,13 +103,13 @@ export class Door {
     }
   }
 
-  /** Call it when no request is being served. */
-  close(): void {
+  /** Call it when no request comes any more; those whose clients were cut off may still be served. */
+  async close(): Promise<void> {
     clearInterval(this.#keeper);
-    this.#direct.close();
-    for (const source of [...this.#spooled.keys()]) this.#isDone(source);
+    await this.#direct.close();
+    await Promise.all(this.#last.values());
     this.#note.shut();
-    this.#note.close(this.#spooled.size === 0 && this.#former.areDone());
+    this.#note.close(this.#sources.areDone() && this.#former.areDone());
   }
 
   async #serve(source: string, { items, window }: PushRequest): Promise<PushAnswer> {
@@ -140,7 +129,7 @@ export class Door {
       const fates = await this.#take(source, drafts, window);
       isFailover ||= fates.isFailover;
       part.forEach(({ index }, position) => {
-        const fate = fates.results[position] as Omit<ItemResult, 'id'>;
+        const fate = fates.results[position] as Fate;
         results[index] = { id: (items[index] as Item).id, ...fate };
       });
     }
@@ -163,7 +152,7 @@ export class Door {
     } catch (error) {
       return { isFailover: false, results: drafts.map(() => unwritten(error)) };
     }
-    const results: Omit<ItemResult, 'id'>[] = [];
+    const results: Fate[] = [];
     const mayTry = window === undefined || !this.#config.useQueue ? this.#directCount(source, drafts) : 0;
     const isWorthTrying = this.#direct.isWorthTrying;
     let isFailover = mayTry > 0 && !isWorthTrying;
@@ -186,7 +175,7 @@ export class Door {
   #directCount(source: string, drafts: readonly Draft[]): number {
     if (!this.#config.useQueue) return drafts.length;
     const pauses = this.#readPauses();
-    if (pauses.all || !this.#former.areDone() || !this.#isClear(source)) return 0;
+    if (pauses.all || !this.#former.areDone() || !this.#sources.isDone(source)) return 0;
     const first = drafts.findIndex(
       ({ job, operation }) => job !== undefined || pauses.operations.includes(operation as string),
     );
@@ -200,7 +189,7 @@ export class Door {
     block: Block,
     left: readonly number[],
     window: PushRequest['window'],
-    results: Omit<ItemResult, 'id'>[],
+    results: Fate[],
   ): Promise<void> {
     if (left.length === 0) return;
     for (const index of left) delete results[index];
@@ -220,7 +209,7 @@ export class Door {
       return error === undefined;
     });
     if (accepted.length === 0) return;
-    this.#gather(window, accepted.length);
+    this.#gathering.expect(window, accepted.length);
     let failure: Error | undefined;
     for (let at = 0; at < accepted.length && !failure; at += SLICE) {
       if (at > 0) await new Promise((done) => setImmediate(done));
@@ -232,7 +221,7 @@ export class Door {
       for (const index of places.slice(0, published.count)) {
         const name = block.names[index] as string;
         results[index] = { state: 'spooled', name };
-        this.#noteSpooled(source, drafts[index] as Draft, name);
+        this.#sources.note(source, drafts[index] as Draft, name);
       }
     }
     if (failure) {
@@ -250,66 +239,27 @@ export class Door {
   /** One that was killed a moment after its start is missed by the push that came in between. */
   #keep(): void {
     try {
-      for (const source of [...this.#spooled.keys()]) this.#isDone(source);
-      if (this.#spooled.size > 0 || !this.#former.areDone()) this.#seeToWorker();
+      if (!this.#sources.areDone() || !this.#former.areDone()) this.#keepWorker();
+      if (this.#direct.outage !== undefined && !this.#readPauses().all) this.#direct.probe();
     } catch (error) {
       // The spool can't be read now, or is gone: requests are told so.
       if (codeOf(error) === undefined) throw error;
     }
   }
 
+  /**
+   * One that was there and has said goodbye was stopped by hand, or leaves what is paused: another is started by the
+   * next push that is spooled, as it is by any other write. One that was killed leaves its worker.pid.
+   */
+  #keepWorker(): void {
+    if (livingWorker(this.#spool)) this.#hasSeenWorker = true;
+    else if (!this.#hasSeenWorker || readPresence(this.#spool)) this.#seeToWorker();
+  }
+
   #seeToWorker(): void {
+    this.#hasSeenWorker = false;
     const { projectRoot } = this.#config;
     ensureWorker(this.#spool, () => ({ ...process.env, CLAUDE_PROJECT_DIR: projectRoot }));
-  }
-
-  /** Before the entries are published: the worker would take the first of them at once. */
-  #gather(window: PushRequest['window'], count: number): void {
-    const now = Date.now();
-    const isOpen = this.#window.until > now;
-    if (!window && !isOpen) return;
-    if (!isOpen) this.#window = { until: 0, max: 0, count: 0 };
-    if (window && window.ms > 0) {
-      const until = now + window.ms;
-      this.#window.until = isOpen ? Math.min(this.#window.until, until) : until;
-      this.#window.max = isOpen ? Math.min(this.#window.max, window.max) : window.max;
-    }
-    this.#window.count += count;
-    // The worker counts as well, but it looks only when something comes.
-    if (this.#window.count >= this.#window.max) this.#window.until = 0;
-    try {
-      if (this.#window.until === 0) this.#note.shut();
-      else this.#note.gather(this.#window.until, this.#window.max);
-    } catch {
-      // A hint: without it the worker does not wait.
-    }
-  }
-
-  #noteSpooled(source: string, { priority, operation }: Draft, name: string): void {
-    // A client may call itself something else each time.
-    if (!this.#spooled.has(source) && this.#spooled.size >= MAX_SOURCES) {
-      for (const other of [...this.#spooled.keys()]) this.#isDone(other);
-    }
-    const owner = this.#spooled.has(source) || this.#spooled.size < MAX_SOURCES ? source : OTHER_SOURCES;
-    const lasts = this.#spooled.get(owner) ?? new Map<string, string>();
-    const key = `${priority} ${operation}`;
-    lasts.set(lasts.has(key) || lasts.size < MAX_OPERATIONS ? key : `${priority}`, name);
-    this.#spooled.set(owner, lasts);
-  }
-
-  #isClear(source: string): boolean {
-    return this.#isDone(source) && this.#isDone(OTHER_SOURCES);
-  }
-
-  /** True when nothing of the source is in pending/. Of one priority and operation the last is applied last. */
-  #isDone(source: string): boolean {
-    const lasts = this.#spooled.get(source);
-    for (const [key, name] of lasts ?? []) {
-      if (lstatSync(join(this.#spool.pending, name), { throwIfNoEntry: false })) return false;
-      lasts?.delete(key);
-    }
-    this.#spooled.delete(source);
-    return true;
   }
 
   #readPauses(): Pauses {
@@ -321,37 +271,7 @@ export class Door {
   }
 }
 
-interface ErrorText {
-  readonly code: string;
-  readonly message: string;
-  readonly hint?: string | undefined;
-}
-
 interface Taken {
   readonly isFailover: boolean;
-  readonly results: readonly Omit<ItemResult, 'id'>[];
-}
-
-function refused(item: Item): ItemResult {
-  const message = 'problem' in item ? item.problem : '';
-  return { id: item.id, state: 'refused', error: { code: 'BAD_ITEM', message } };
-}
-
-/** One that may go through later is spooled: the worker tries it again. */
-function fateOf(outcome: DirectOutcome, name: string, { id }: Draft): Omit<ItemResult, 'id'> {
-  // Its key is the client's or new: a new one is in the ledger when its process died before it could answer.
-  if (outcome.kind === 'duplicate') return { state: id === undefined ? 'applied' : 'duplicate', name };
-  if (outcome.kind === 'applied') return { state: outcome.duplicateRow ? 'duplicate' : 'applied', name };
-  if (outcome.transient) return { state: 'spooled', name };
-  return { state: 'failed', name, error: publicError(outcome.error) };
-}
-
-function publicError({ code, message, hint }: ErrorText): NonNullable<ItemResult['error']> {
-  return { code, message, ...(hint === undefined ? {} : { hint }) };
-}
-
-/** Neither the database nor the spool has it. */
-function unwritten(error: unknown): Omit<ItemResult, 'id'> {
-  const known = error instanceof QueueError ? error : { code: 'DATABASE', message: messageOf(error) };
-  return { state: 'failed', error: publicError(known) };
+  readonly results: readonly Fate[];
 }

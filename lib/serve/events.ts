@@ -11,6 +11,8 @@ export interface Listener {
   close(): void;
 }
 
+/** A stream whose client does not read may hold so many reports. */
+const MAX_UNREAD = 8;
 /** What only says that time has passed is no change; a report all the same now and then shows that the stream lives. */
 const REFRESH_MS = 10_000;
 
@@ -91,4 +93,26 @@ export class Events {
 function essenceOf(report: Report): string {
   const { time: _time, tookMs: _tookMs, oldest, worker, ...rest } = report;
   return exactJson({ ...rest, oldest: oldest?.name, worker: worker?.pid });
+}
+
+/** Begins when it is read: the answer to HEAD never is. */
+export function streamOf(events: Events): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let end: (() => void) | undefined;
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        end ??= events.add({
+          send(text) {
+            if ((controller.desiredSize ?? 0) <= -MAX_UNREAD) return false;
+            controller.enqueue(encoder.encode(text));
+            return true;
+          },
+          close: () => controller.close(),
+        });
+      },
+      cancel: () => end?.(),
+    },
+    { highWaterMark: 0 },
+  );
 }

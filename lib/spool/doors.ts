@@ -13,7 +13,7 @@ import { DIRECTORY_MODE, type Spool } from './layout.ts';
 import { forEachName } from './listing.ts';
 import { openOwnFile, unlinkIfThere } from './publish.ts';
 import { readOwnFile } from './read.ts';
-import { microsOf, nowMicros } from './sequence.ts';
+import { floorOf, microsOf, nowMicros } from './sequence.ts';
 
 /** No door may have the worker wait longer: its clock may have been ahead. */
 export const MAX_WINDOW_MS = 60_000;
@@ -29,18 +29,19 @@ export interface Window {
 /** The note of this process. */
 export class DoorNote {
   readonly #path: string;
-  readonly #fd: number;
+  #fd: number | undefined;
 
   /** @throws system errors; QueueError SPOOL_UNSAFE. */
   constructor(spool: Spool) {
-    mkdirSync(directoryOf(spool), { recursive: true, mode: DIRECTORY_MODE });
-    this.#path = join(directoryOf(spool), String(process.pid));
+    mkdirSync(doorsDirectory(spool), { recursive: true, mode: DIRECTORY_MODE });
+    this.#path = join(doorsDirectory(spool), String(process.pid));
     this.#fd = openOwnFile(this.#path, constants.O_WRONLY | constants.O_CREAT);
     this.shut();
   }
 
   /** Until then, or until there are so many, the worker may wait for more. */
   gather(until: number, max: number): void {
+    if (this.#fd === undefined) return;
     writeSync(this.#fd, `${String(Math.ceil(until)).padStart(14, '0')} ${String(max).padStart(6, '0')}\n`, 0);
   }
 
@@ -51,7 +52,9 @@ export class DoorNote {
 
   /** @param isDone nothing of this door is in pending/. */
   close(isDone: boolean): void {
-    closeSync(this.#fd);
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    // The number may be another file's next.
+    this.#fd = undefined;
     if (isDone) unlinkIfThere(this.#path);
   }
 }
@@ -59,7 +62,7 @@ export class DoorNote {
 /** The windows that are open now. */
 export function openWindows(spool: Spool, now = Date.now()): Window[] {
   return noted(spool).flatMap((pid) => {
-    const text = readOwnFile(join(directoryOf(spool), String(pid)))?.toString('latin1') ?? '';
+    const text = readOwnFile(join(doorsDirectory(spool), String(pid)))?.toString('latin1') ?? '';
     const match = /^(\d{14}) (\d{6})\n/.exec(text);
     const until = Number(match?.[1] ?? 0);
     return until > now && until <= now + MAX_WINDOW_MS ? [{ pid, until, max: Number(match?.[2]) }] : [];
@@ -75,13 +78,15 @@ export function pidOf(name: string): number {
 export class FormerDoors {
   readonly #spool: Spool;
   readonly #pids: Set<number>;
-  readonly #through = nowMicros();
+  /** Where the clock was set back, their numbers are ahead of it, and so is the floor. */
+  readonly #through: number;
   #mayLookAt = 0;
 
   /** Call it before the note of this process is made: one of the same pid may have been left. */
   constructor(spool: Spool) {
     this.#spool = spool;
     this.#pids = new Set(noted(spool));
+    this.#through = Math.max(nowMicros(), floorOf(spool) ?? 0);
   }
 
   /** True when nothing of them is in pending/. Looks at the directory for no more than a tenth of the time. */
@@ -96,7 +101,8 @@ export class FormerDoors {
     this.#mayLookAt = performance.now() + Math.max(20, 9 * (performance.now() - start));
     if (left > 0) return false;
     for (const pid of this.#pids) {
-      if (pid !== process.pid && !isRunning(pid)) unlinkIfThere(join(directoryOf(this.#spool), String(pid)));
+      if (pid !== process.pid && !isRunning(pid))
+        unlinkIfThere(join(doorsDirectory(this.#spool), String(pid)));
     }
     this.#pids.clear();
     return true;
@@ -105,7 +111,7 @@ export class FormerDoors {
 
 function noted(spool: Spool): number[] {
   try {
-    return readdirSync(directoryOf(spool))
+    return readdirSync(doorsDirectory(spool))
       .filter((name) => /^\d{1,10}$/.test(name))
       .map(Number);
   } catch (error) {
@@ -114,6 +120,6 @@ function noted(spool: Spool): number[] {
   }
 }
 
-function directoryOf(spool: Spool): string {
+export function doorsDirectory(spool: Spool): string {
   return join(spool.base, 'doors');
 }
