@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { noDisk, withDisk } from './support/disk.ts';
 import { type Project, processesNaming, project, waitFor, workerPid } from './support/project.ts';
 import {
   drained,
@@ -347,6 +348,28 @@ test('a worker stays while its database is down, and health tells the end where 
   });
   assert.deepEqual(hook.told(), ['outage start', 'outage end']);
   assert.match(hook.alerts.at(-1)?.what ?? '', /nothing waits for .*hive\.db any more/);
+});
+
+test('on a full disk an incident is told once, whoever looks, and its end once', {
+  skip: noDisk(),
+}, async (t) => {
+  const { self, hook } = await watched(t, { QUEUE_THRESHOLDS: 'disk=off backup=off oldest=off spool=off' });
+  await withDisk(self, 'size=4m', async (disk) => {
+    const base = { QUEUE_BASE_DIR: join(disk.root, 'queue') };
+    const health = async (room: string): Promise<void> => {
+      const env = { ...base, QUEUE_ALERT_DISK: room };
+      await disk.run('queue-maint', ['health', '--alert'], { env });
+    };
+    await disk.run('queue-write', [BAD], { env: base });
+    await waitFor('a failure to be told', () => hook.alerts.length > 0);
+    await disk.run('queue-worker', ['stop'], { env: base });
+    disk.fill({ bytes: 0 });
+    for (let n = 0; n < 3; n++) await health('1000');
+    assert.deepEqual(hook.told(), ['failed start', 'disk start']);
+    disk.free();
+    for (let n = 0; n < 2; n++) await health('1');
+    assert.deepEqual(hook.told(), ['failed start', 'disk start', 'disk end']);
+  });
 });
 
 test('what waits for a channel that health does not have is not missed there', async (t) => {

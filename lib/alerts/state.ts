@@ -7,12 +7,12 @@
  * again, with the same id. Where locking or writing fails, on a full disk say, it goes on without: that is the moment to
  * tell someone.
  */
-import { lstatSync, rmdirSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, rmdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import lockfile from 'proper-lockfile';
 import { codeOf } from '../errors.ts';
 import type { Spool } from '../spool/layout.ts';
-import { replaceFile } from '../spool/publish.ts';
+import { openOwnFile, replaceFile } from '../spool/publish.ts';
 import { readOwnFile } from '../spool/read.ts';
 import type { Message } from './message.ts';
 
@@ -60,6 +60,8 @@ const PATIENCE_MS = 2500;
 /** After this long of others taking turns it is done without. */
 const MAX_WAIT_MS = 10_000;
 const LOOK_MS = 10;
+/** As stat(2) counts them. */
+const BLOCK_BYTES = 512;
 
 /** A process's way to the file. */
 export class AlertStore {
@@ -100,8 +102,30 @@ export class AlertStore {
       this.#unsaved = undefined;
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
-      this.#unsaved = state;
+      this.#unsaved = overwrite(this.#path, text) ? undefined : state;
     }
+  }
+}
+
+/**
+ * Into the room that the file has already: on a full disk the next process would otherwise tell everything once more. One
+ * that dies in the middle leaves what can't be read.
+ * @returns whether all of it is there.
+ */
+function overwrite(path: string, text: string): boolean {
+  try {
+    const fd = openOwnFile(path, constants.O_WRONLY);
+    try {
+      const { size, blocks } = fstatSync(fd);
+      const bytes = Buffer.from(text.padEnd(size));
+      const fits = bytes.length <= blocks * BLOCK_BYTES;
+      return fits && writeSync(fd, bytes, 0, bytes.length, 0) === bytes.length;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // It is not there, or can't be written either.
+    return false;
   }
 }
 
