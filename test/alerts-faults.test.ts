@@ -293,6 +293,34 @@ test('a spool that can not be used is told, though it can not be looked at eithe
   assert.match(hook.alerts[0]?.what ?? '', /the spool can not be used: ENOTDIR/);
 });
 
+test('a worker that has just begun does not take a spool for mended that can not be used', async (t) => {
+  const { self, hook } = await watched(t, { QUEUE_ALERT_OUTAGE: '0.2' });
+  await startWorker(self);
+  await stopWorker(self);
+  // No file, so that no journal can be written.
+  const journal = join(self.spool, 'completed', 'journal-00000001.jsonl');
+  rmSync(journal, { force: true });
+  mkdirSync(journal);
+  putEntry(self, logs('a'));
+  for (let workers = 1; workers <= 2; workers++) {
+    const pid = await startWorker(self);
+    await waitFor(
+      'it to have tried',
+      () => (workerLog(self).match(/ error EISDIR/g)?.length ?? 0) >= workers,
+    );
+    await waitFor('it to be told', () => hook.told().length > 0);
+    await sent(self);
+    process.kill(pid, 'SIGKILL');
+    await ended(pid);
+  }
+  assert.deepEqual(hook.told(), ['outage start']);
+  rmSync(journal, { recursive: true });
+  await startWorker(self);
+  await waitFor('its end to be told', () => hook.told().length > 1);
+  assert.deepEqual(hook.told(), ['outage start', 'outage end']);
+  assert.equal(hook.alerts.at(-1)?.what, 'the spool can be used again');
+});
+
 for (const [why, env] of Object.entries({
   'of a paused operation': {},
   'that was delayed': { not_before: new Date(Date.now() + 3_600_000).toISOString() },

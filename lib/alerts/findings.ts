@@ -42,6 +42,7 @@ export class Eyes {
   readonly #settings: AlertSettings;
   /** The databases' directories are looked at for room. */
   readonly #database: string;
+  readonly #isOutside: boolean;
   /** By the worker's count, at the last look; it counts since the spool was made. */
   #failedCount: number | undefined;
   #lettersAt = -1;
@@ -53,8 +54,10 @@ export class Eyes {
   /** Kinds of incidents that could not be looked for. */
   readonly #unseen = new Set<string>();
 
-  constructor(spool: Spool, settings: AlertSettings, database: string) {
+  /** @param isOutside no worker's: what is seen is all that is known. */
+  constructor(spool: Spool, settings: AlertSettings, database: string, isOutside = false) {
     this.#spool = spool;
+    this.#isOutside = isOutside;
     this.#settings = settings;
     this.#database = database;
   }
@@ -66,7 +69,7 @@ export class Eyes {
     this.#see('failed', () => this.#lookAtLetters());
   }
 
-  /** @param facts undefined when no worker asks, or has not told anything yet. */
+  /** @param facts undefined when no worker asks, or it has not told anything yet. */
   look(state: AlertState, facts?: WorkerFacts): Look {
     const found = [
       ...this.#failed(state, facts),
@@ -230,15 +233,19 @@ export class Eyes {
   }
 
   /**
-   * A worker knows: its database has taken a batch, or nothing waits for it any more but what is held, or has its time
-   * still to come. That nothing waits at all anyone can see, so an end is told though no worker runs.
+   * A worker knows, once it has tried: its database has taken a batch, or nothing waits for it any more but what is held
+   * or has its time still to come. From outside it is seen that nothing waits at all, though no worker runs.
    */
   #outageOver(target: string, facts: WorkerFacts | undefined): string | undefined {
-    if (Object.keys(facts?.outages ?? {}).some((other) => nameOf(other) === target)) return undefined;
-    if (target === 'spool') return facts && 'the spool can be used again';
-    if (facts?.working.some((other) => nameOf(other) === target)) return `${target} can be used again`;
-    const isOver = facts?.hasTriedAll || isEmpty(this.#spool.pending);
-    return isOver ? `nothing waits for ${target} any more` : undefined;
+    const nothingWaits = `nothing waits for ${target} any more`;
+    if (!facts)
+      return this.#isOutside && target !== 'spool' && isEmpty(this.#spool.pending) ? nothingWaits : undefined;
+    const { outages, working, hasTriedAll } = facts;
+    if (Object.keys(outages).some((other) => nameOf(other) === target)) return undefined;
+    if (target === 'spool')
+      return hasTriedAll || working.length > 0 ? 'the spool can be used again' : undefined;
+    if (working.some((other) => nameOf(other) === target)) return `${target} can be used again`;
+    return hasTriedAll ? nothingWaits : undefined;
   }
 }
 

@@ -41,7 +41,7 @@ export async function tellHealth(
   if (!checkSpool(spool)) return true;
   const store = new AlertStore(spool);
   const log = openLog(spool);
-  const eyes = new Eyes(spool, settings, config.database);
+  const eyes = new Eyes(spool, settings, config.database, true);
   eyes.open();
   await store.change((state) => {
     const own = eyes.look(state);
