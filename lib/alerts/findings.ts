@@ -3,21 +3,21 @@
  * room on the disks, workers that have died; and what a worker tells of its databases.
  *
  * It takes no lock, and lists pending/ and failed/ no oftener than they can bear: pending/ again when twenty times as
- * much time has passed as the last look took, failed/ when it has changed.
+ * much time has passed as the last look took, failed/ when it has changed. What can't be looked at (a directory that
+ * can't be read, a disk that is gone) is neither found nor over, and keeps nothing else from being told.
  */
-import { lstatSync, statfsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { opendirSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type AlertSettings, isUrl } from '../config.ts';
-import { WHY_SUFFIX } from '../spool/deadletter.ts';
+import { codeOf } from '../errors.ts';
 import type { Spool } from '../spool/layout.ts';
 import { letterNames } from '../spool/letters.ts';
-import { forEachName } from '../spool/listing.ts';
+import { listing, mtimeOf, TICK_MS } from '../spool/listing.ts';
 import { type OldestDue, oldestDue } from '../spool/oldest.ts';
 import { readPauses } from '../spool/pause.ts';
-import { readEntryFile } from '../spool/read.ts';
 import type { Stats } from '../spool/stats.ts';
 import { type Finding, isRecent, type Look } from './incidents.ts';
-import { clean } from './message.ts';
+import { lastLetter } from './last-letter.ts';
 import { deaths } from './runs.ts';
 import type { AlertState } from './state.ts';
 
@@ -28,11 +28,11 @@ export interface WorkerFacts {
   readonly working: readonly string[];
   /** Entries that have failed, by this worker's count. */
   readonly failed: number;
+  /** It has tried everything there was to apply: no entry waits for a database but those of `outages`. */
+  readonly hasTriedAll: boolean;
 }
 
 const CRASHES = 3;
-/** Of this many letters the last is looked for. */
-const LETTERS_READ = 500;
 /** A disk that swings around the limit is no news every time. */
 const DISK_MARGIN = 1.1;
 const AGE_LOOK_COST = 20;
@@ -42,6 +42,7 @@ export class Eyes {
   readonly #settings: AlertSettings;
   /** The databases' directories are looked at for room. */
   readonly #database: string;
+  readonly #isOutside: boolean;
   /** By the worker's count, at the last look; it counts since the spool was made. */
   #failedCount: number | undefined;
   #lettersAt = -1;
@@ -50,31 +51,55 @@ export class Eyes {
   #oldestLookAt = Number.NEGATIVE_INFINITY;
   /** performance.now() when an outage was first heard of: the wall clock may be set. */
   readonly #outageSince = new Map<string, number>();
+  /** Kinds of incidents that could not be looked for. */
+  readonly #unseen = new Set<string>();
 
-  constructor(spool: Spool, settings: AlertSettings, database: string) {
+  /** @param isOutside no worker's: what is seen is all that is known. */
+  constructor(spool: Spool, settings: AlertSettings, database: string, isOutside = false) {
     this.#spool = spool;
+    this.#isOutside = isOutside;
     this.#settings = settings;
     this.#database = database;
   }
 
   /** Reads what may take its time. To be called before `look`. */
   open(): void {
-    this.#lookAtAge();
-    const changed = statSync(this.#spool.failed, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    if (changed !== this.#lettersAt) this.#letters = namesOf(this.#spool.failed);
-    this.#lettersAt = changed;
+    this.#unseen.clear();
+    this.#see('age', () => this.#lookAtAge());
+    this.#see('failed', () => this.#lookAtLetters());
   }
 
-  /** @param facts undefined when no worker asks, or has not told anything yet. */
+  /** @param facts undefined when no worker asks, or it has not told anything yet. */
   look(state: AlertState, facts?: WorkerFacts): Look {
     const found = [
       ...this.#failed(state, facts),
       ...this.#outages(facts),
-      ...this.#age(),
-      ...this.#crashes(state),
-      ...this.#disk(state),
+      ...(this.#see('age', () => this.#age()) ?? []),
+      ...(this.#see('crash', () => this.#crashes(state)) ?? []),
+      ...(this.#see('disk', () => this.#disk(state)) ?? []),
     ];
-    return { found, isOver: (key, { kind }) => this.#over(key, kind, facts) };
+    const isOver: Look['isOver'] = (key, { kind }) =>
+      this.#unseen.has(kind) ? undefined : this.#over(key, kind, facts);
+    return { found, isOver };
+  }
+
+  /** What the system does not let us see is left for the next look. */
+  #see<T>(kind: string, look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      this.#unseen.add(kind);
+      return undefined;
+    }
+  }
+
+  #lookAtLetters(): void {
+    const changed = mtimeOf(this.#spool.failed);
+    if (changed === this.#lettersAt) return;
+    this.#letters = letterNames(listing(this.#spool.failed)).sort();
+    // What comes within the same tick of the file system's clock leaves the time as it is.
+    this.#lettersAt = Math.abs(Date.now() - changed) < TICK_MS ? Number.NaN : changed;
   }
 
   #failed(state: AlertState, facts: WorkerFacts | undefined): Finding[] {
@@ -86,7 +111,7 @@ export class Eyes {
     if (isNew && count > 0) state.failedAt = Date.now();
     if (count === 0 || !isRecent(state.failedAt, Date.now(), Math.max(1, this.#settings.interval))) return [];
     const known = state.incidents.failed;
-    const last = isNew || !known ? this.#lastLetter() : undefined;
+    const last = isNew || !known ? lastLetter(this.#spool, this.#letters) : undefined;
     return [
       {
         key: 'failed',
@@ -169,8 +194,7 @@ export class Eyes {
     if (this.#settings.disk === 0) return [];
     const limit = this.#settings.disk * (state.incidents.disk ? DISK_MARGIN : 1);
     const paths = [this.#spool.base, ...(isUrl(this.#database) ? [] : [dirname(this.#database)])];
-    const rooms = paths.flatMap((path) => freeAt(path) ?? []).sort((a, b) => a.free - b.free);
-    const [least] = rooms;
+    const [least] = paths.map(freeAt).sort((a, b) => a.free - b.free);
     if (!least || least.free >= limit) return [];
     return [
       {
@@ -192,11 +216,15 @@ export class Eyes {
           ? 'no failed entries are left'
           : `no entry has failed for ${this.#settings.interval} s; ${dead(this.#letters.length)}`;
       case 'age':
-        return 'no entry has been waiting for long';
+        return this.#settings.age === 0
+          ? 'ages are not looked at any more'
+          : 'no entry has been waiting for long';
       case 'crash':
         return 'no worker has died for ten minutes';
       case 'disk':
-        return 'there is room on the disk again';
+        return this.#settings.disk === 0
+          ? 'the disk is not looked at any more'
+          : 'there is room on the disk again';
       case 'outage':
         return this.#outageOver(key.slice('outage:'.length), facts);
       default:
@@ -204,27 +232,20 @@ export class Eyes {
     }
   }
 
-  /** Only a worker knows: that the database has taken a batch, or that nothing waits for it any more. */
+  /**
+   * A worker knows, once it has tried: its database has taken a batch, or nothing waits for it any more but what is held
+   * or has its time still to come. From outside it is seen that nothing waits at all, though no worker runs.
+   */
   #outageOver(target: string, facts: WorkerFacts | undefined): string | undefined {
-    if (!facts || Object.keys(facts.outages).some((other) => nameOf(other) === target)) return undefined;
-    if (target === 'spool') return 'the spool can be used again';
-    if (facts.working.some((other) => nameOf(other) === target)) return `${target} can be used again`;
-    return isEmpty(this.#spool.pending) ? `nothing waits for ${target} any more` : undefined;
-  }
-
-  /** Operation and error of the letter that was written last. */
-  #lastLetter(): string | undefined {
-    const dated = this.#letters.slice(-LETTERS_READ).flatMap((name) => {
-      const at = lstatSync(join(this.#spool.failed, name), { throwIfNoEntry: false })?.mtimeMs;
-      return at === undefined ? [] : [{ name, at }];
-    });
-    const last = dated.sort((a, b) => b.at - a.at)[0]?.name;
-    if (last === undefined) return undefined;
-    const path = join(this.#spool.failed, last);
-    const { operation, error } = { ...fieldsAt(path), ...fieldsAt(path + WHY_SUFFIX) };
-    const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-    const whose = typeof operation === 'string' ? `${last} (${operation})` : last;
-    return clean(`${whose}: ${String(code ?? 'no reason given')}: ${String(message ?? '')}`);
+    const nothingWaits = `nothing waits for ${target} any more`;
+    if (!facts)
+      return this.#isOutside && target !== 'spool' && isEmpty(this.#spool.pending) ? nothingWaits : undefined;
+    const { outages, working, hasTriedAll } = facts;
+    if (Object.keys(outages).some((other) => nameOf(other) === target)) return undefined;
+    if (target === 'spool')
+      return hasTriedAll || working.length > 0 ? 'the spool can be used again' : undefined;
+    if (working.some((other) => nameOf(other) === target)) return `${target} can be used again`;
+    return hasTriedAll ? nothingWaits : undefined;
   }
 }
 
@@ -239,40 +260,21 @@ function dead(count: number): string {
   return count === 1 ? '1 failed entry is in failed/' : `${count} failed entries are in failed/`;
 }
 
-function namesOf(directory: string): string[] {
-  const names: string[] = [];
-  try {
-    forEachName(directory, (name) => names.push(name));
-  } catch {
-    // A spool in the making, or on its way out.
-  }
-  return letterNames(names).sort();
-}
-
+/** False when it can't be read. */
 function isEmpty(directory: string): boolean {
-  let count = 0;
-  forEachName(directory, () => {
-    count += 1;
-  });
-  return count === 0;
-}
-
-function fieldsAt(path: string): Record<string, unknown> {
   try {
-    const read = readEntryFile(path);
-    return read.kind === 'bytes' ? (JSON.parse(read.bytes.toString()) as Record<string, unknown>) : {};
+    const handle = opendirSync(directory);
+    const first = handle.readSync();
+    handle.closeSync();
+    return first === null;
   } catch {
-    return {};
+    return false;
   }
 }
 
-function freeAt(path: string): { path: string; free: number } | undefined {
-  try {
-    const { bavail, bsize } = statfsSync(path);
-    return { path, free: bavail * bsize };
-  } catch {
-    return undefined;
-  }
+function freeAt(path: string): { path: string; free: number } {
+  const { bavail, bsize } = statfsSync(path);
+  return { path, free: bavail * bsize };
 }
 
 function megabytes(bytes: number): string {

@@ -29,12 +29,12 @@ export interface Outbox {
 
 /**
  * Sends what is due, until nothing is.
- * @returns whether everything is sent; false when something is left for later.
+ * @returns whether everything is sent that has a way; false when something is left for later.
  */
 export async function sendDue(outbox: Outbox): Promise<boolean> {
   const channels = channelsOf(outbox.settings);
   await Promise.all(channels.map((channel) => sendChannel(outbox, channel)));
-  return outbox.store.read().outbox.length === 0;
+  return outbox.store.read().outbox.every(({ channel }) => !channels.includes(channel));
 }
 
 async function sendChannel(outbox: Outbox, channel: Channel): Promise<void> {
@@ -53,9 +53,9 @@ async function sendChannel(outbox: Outbox, channel: Channel): Promise<void> {
 function nextOf({ outbox }: AlertState, channel: Channel): Parcel | undefined {
   const first = outbox.find((parcel) => parcel.channel === channel);
   const now = Date.now();
-  // A due time further away than any pause comes from a clock that was wrong.
-  if (!first || (first.due > now && first.due <= now + MAX_RETRY_AFTER_MS)) return undefined;
-  const { claim } = first;
+  if (!first) return undefined;
+  const { claim, due, from = due - MAX_RETRY_AFTER_MS } = first;
+  if (from <= now && now < due) return undefined;
   const isClaimed = claim && claim.until > now && claim.until <= now + CLAIM_MS && isAlive(claim.pid);
   return isClaimed && claim.pid !== process.pid ? undefined : first;
 }
@@ -90,7 +90,8 @@ function note(state: AlertState, parcel: Parcel, sent: Sent, { log, stop }: Outb
   } else {
     const backoff = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (parcel.tries - 1));
     const pause = Math.min(MAX_RETRY_AFTER_MS, Math.max(backoff, sent.retryAfterMs ?? 0));
-    state.outbox[index] = { ...rest, due: Date.now() + pause };
+    const from = Date.now();
+    state.outbox[index] = { ...rest, due: from + pause, from };
     log('warn', `${which} is sent again in ${Math.round(pause / 1000)} s: ${sent.detail}`);
   }
 }

@@ -1,13 +1,18 @@
 /**
  * Sending one message: to a webhook or to a command, once, with a time limit.
  *
- * Promises: it always returns, within TIMEOUT_MS and a little; nothing it returns shows the webhook's URL, which is a
- * secret; a command runs in a session of its own and is killed with its children when its time is up.
+ * Promises: it always returns, within TIMEOUT_MS and a little, and never throws; nothing it returns shows the webhook's
+ * URL, which is a secret, and no command line does. Either is done by a process in a session of its own, which is killed
+ * with its children when its time is up: a look for an address that no name server answers can't be ended otherwise, and
+ * would keep this process from leaving.
  */
 import { spawn } from 'node:child_process';
 import type { AlertSettings } from '../config.ts';
 import { messageOf } from '../errors.ts';
+import { executablePath } from '../package.ts';
 import { clean, type Message, payloadOf, variablesOf } from './message.ts';
+import type { Letter } from './post.ts';
+import { secretsOf, withoutSecrets } from './secrets.ts';
 import type { Channel } from './state.ts';
 
 export interface Sent {
@@ -21,10 +26,14 @@ export interface Sent {
 }
 
 export const TIMEOUT_MS = 10_000;
-const MAX_ANSWER = 200;
+const MAX_DETAIL = 200;
+/** So much is read of what a process says: a secret must not be cut in two before it is found. */
+const MAX_OUTPUT = 4096;
+/** What a process has left in the background may keep its output open. */
+const LAST_WORDS_MS = 200;
 
 /** @param stop ends it early. */
-export function send(
+export async function send(
   channel: Channel,
   message: Message,
   settings: AlertSettings,
@@ -32,119 +41,99 @@ export function send(
 ): Promise<Sent> {
   const limit = AbortSignal.timeout(TIMEOUT_MS);
   const signal = stop ? AbortSignal.any([stop, limit]) : limit;
-  return channel === 'webhook'
-    ? toWebhook(settings.url, message, signal)
-    : toCommand(settings.command, message, signal);
+  const way = channel === 'webhook' ? toWebhook : toCommand;
+  const sent = await way(settings, message, signal).catch((error: unknown) => failure(messageOf(error)));
+  const urls = settings.command.match(/https?:\/\/[^\s'"]+/gi) ?? [];
+  const detail = withoutSecrets(clean(sent.detail), [settings.url, ...urls].flatMap(secretsOf));
+  return { ...sent, detail: detail.slice(0, MAX_DETAIL) };
 }
 
-async function toWebhook(address: string, message: Message, signal: AbortSignal): Promise<Sent> {
-  const url = new URL(address);
-  const { username, password } = url;
-  url.username = '';
-  url.password = '';
-  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const headers = {
-    'content-type': 'application/json',
-    ...(username || password
-      ? { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }
-      : {}),
-  };
-  const secrets = [address, url.href, `${url.pathname}${url.search}`, url.pathname, username, password];
+async function toWebhook({ url }: AlertSettings, message: Message, signal: AbortSignal): Promise<Sent> {
+  const program = [process.execPath, executablePath('queue-maint'), 'alert', '--post'];
+  const letter: Letter = { url, body: payloadOf(message) };
+  const ended = await run(program, { input: JSON.stringify(letter), output: 'stdout', signal });
+  if (ended === 'expired') return failure('no answer in time');
   try {
-    // A redirect would take the message to where nobody has sent it.
-    const answer = await fetch(url, {
-      method: 'POST',
-      headers,
-      body: payloadOf(message),
-      redirect: 'manual',
-      signal,
-    });
-    const words = await startOf(answer);
-    const said = words === '' ? '' : `: ${withoutSecrets(words, secrets)}`;
-    if (answer.ok) return { ok: true, detail: `${answer.status}${said}` };
-    const { status } = answer;
-    const isFinal = status < 500 && status !== 408 && status !== 429;
-    const retryAfterMs = delayOf(answer.headers.get('retry-after'));
-    return {
-      ok: false,
-      detail: `it answered ${status}${said}`,
-      isFinal,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    };
-  } catch (error) {
-    if (signal.aborted) return { ok: false, detail: 'no answer in time' };
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    return { ok: false, detail: withoutSecrets(messageOf(cause) || 'it can not be reached', secrets) };
+    return JSON.parse(ended.text) as Sent;
+  } catch {
+    return failure(`it could not be sent: ${howOf(ended)}`);
   }
 }
 
-/** The first words of a body of any length. */
-async function startOf(answer: Response): Promise<string> {
-  const reader = answer.body?.getReader();
-  if (!reader) return '';
-  const decoder = new TextDecoder();
-  let text = '';
-  while (text.length < MAX_ANSWER) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    text += decoder.decode(value, { stream: true });
-  }
-  await reader.cancel().catch(() => {});
-  return clean(text.slice(0, MAX_ANSWER));
+async function toCommand({ command }: AlertSettings, message: Message, signal: AbortSignal): Promise<Sent> {
+  // Not as an argument: others can see those.
+  const env = { ...variablesOf(message), QUEUE_ALERT_CMD: command };
+  const program = ['sh', '-c', 'eval "$QUEUE_ALERT_CMD"'];
+  const ended = await run(program, { input: `${payloadOf(message)}\n`, output: 'stderr', env, signal });
+  if (ended === 'expired') return failure('it has not ended in time and was killed');
+  const words = clean(ended.text);
+  return { ok: ended.code === 0, detail: words === '' ? howOf(ended) : `${howOf(ended)}: ${words}` };
 }
 
-/** `Retry-After` in milliseconds: seconds, or a date. */
-function delayOf(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+function failure(detail: string): Sent {
+  return { ok: false, detail };
 }
 
-function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets
-    .filter((secret) => secret.length > 1)
-    .reduce((rest, secret) => rest.replaceAll(secret, '***'), clean(text));
+function howOf({ code, by }: Ended): string {
+  return code === null ? `was killed by ${by}` : `exit code ${code}`;
 }
 
-function toCommand(command: string, message: Message, signal: AbortSignal): Promise<Sent> {
-  return new Promise((done) => {
-    const child = spawn('sh', ['-c', command], {
+interface Ended {
+  readonly code: number | null;
+  readonly by: string | null;
+  /** The start of what it has said. */
+  readonly text: string;
+}
+
+interface RunOptions {
+  readonly input: string;
+  /** Of the two the one that is listened to. */
+  readonly output: 'stdout' | 'stderr';
+  readonly env?: Record<string, string>;
+  readonly signal: AbortSignal;
+}
+
+/** Runs a program until it ends, or until `signal` and then it is killed. @throws when it can't be started. */
+function run(
+  [command = '', ...args]: readonly string[],
+  { input, output, env, signal }: RunOptions,
+): Promise<Ended | 'expired'> {
+  return new Promise((done, fail) => {
+    const child = spawn(command, args, {
       detached: true,
-      stdio: ['pipe', 'ignore', 'pipe'],
-      env: { ...process.env, ...variablesOf(message) },
+      stdio: ['pipe', output === 'stdout' ? 'pipe' : 'ignore', output === 'stderr' ? 'pipe' : 'ignore'],
+      env: { ...process.env, ...env },
     });
-    const { pid } = child;
-    const kill = (): void => {
-      try {
-        if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-      } catch {
-        // It has just ended.
-      }
-    };
-    const end = (sent: Sent): void => {
+    // First of all: without descriptors it has neither pipes nor a pid.
+    child.on('error', fail);
+    const stream = child[output];
+    let text = '';
+    const end = (how: Ended | 'expired'): void => {
       signal.removeEventListener('abort', expire);
-      child.stderr.destroy();
-      done(sent);
+      stream?.destroy();
+      done(how);
     };
     const expire = (): void => {
-      kill();
-      end({ ok: false, detail: 'it has not ended in time and was killed' });
+      kill(child.pid);
+      end('expired');
     };
     signal.addEventListener('abort', expire);
     if (signal.aborted) expire();
-    let complaint = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      complaint = (complaint + chunk.toString()).slice(0, MAX_ANSWER);
+    stream?.on('data', (chunk: Buffer) => {
+      text = (text + chunk.toString()).slice(0, MAX_OUTPUT);
     });
     // It may not care for its input.
-    child.stdin.on('error', () => {});
-    child.stdin.end(`${payloadOf(message)}\n`);
-    child.on('error', (error) => end({ ok: false, detail: messageOf(error) }));
-    // Not 'close': something it has left in the background may keep its output open.
-    child.on('exit', (code, by) => {
-      const how = code === null ? `was killed by ${by}` : `exit code ${code}`;
-      const words = clean(complaint);
-      end({ ok: code === 0, detail: words === '' ? how : `${how}: ${words}` });
-    });
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
+    child.on('exit', (code, by) => setTimeout(() => end({ code, by, text }), LAST_WORDS_MS).unref());
+    child.on('close', (code, by) => end({ code, by, text }));
   });
+}
+
+function kill(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
 }

@@ -4,13 +4,15 @@
  * Promises: a reader sees the old file or the new one; worker and queue-maint change it one after the other; what can't
  * be read counts as empty (an incident may then be told twice, never not at all); a message is in it before it is sent
  * and leaves it after, so a SIGKILL loses none. Killed between a webhook's answer and the note of it, a message is sent
- * again, with the same id.
+ * again, with the same id. Where locking or writing fails, on a full disk say, it goes on without: that is the moment to
+ * tell someone.
  */
+import { closeSync, constants, fstatSync, lstatSync, rmdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import lockfile from 'proper-lockfile';
 import { codeOf } from '../errors.ts';
 import type { Spool } from '../spool/layout.ts';
-import { replaceFile } from '../spool/publish.ts';
+import { openOwnFile, replaceFile } from '../spool/publish.ts';
 import { readOwnFile } from '../spool/read.ts';
 import type { Message } from './message.ts';
 
@@ -36,6 +38,8 @@ export interface Parcel {
   readonly tries: number;
   /** Epoch milliseconds before which it is not tried (again). */
   readonly due: number;
+  /** When `due` was set: before that time the clock has been set back, and the pause is over. */
+  readonly from?: number;
   /** Who is sending it now, and until when at most. */
   readonly claim?: { readonly pid: number; readonly until: number };
 }
@@ -51,11 +55,13 @@ export interface AlertState {
   failedAt: number;
 }
 
-const PATIENCE_MS = 2000;
+/** A change takes milliseconds. A lock that nobody has renewed for this long is a dead process's, whatever its date. */
+const PATIENCE_MS = 2500;
+/** After this long of others taking turns it is done without. */
+const MAX_WAIT_MS = 10_000;
 const LOOK_MS = 10;
-
-/** Locking and replacing fail with these when the disk is full or read-only: the moment to tell someone. */
-const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM']);
+/** As stat(2) counts them. */
+const BLOCK_BYTES = 512;
 
 /** A process's way to the file. */
 export class AlertStore {
@@ -74,9 +80,7 @@ export class AlertStore {
   }
 
   /**
-   * Changes the state, alone. `change` must be quick and must not wait. What can't be written for want of room is kept
-   * in mind.
-   * @throws ELOCKED when others have been at it for two seconds; other system errors.
+   * Changes the state, alone. `change` must be quick and must not wait. What can't be written is kept in mind.
    */
   async change<T>(change: (state: AlertState) => T): Promise<T> {
     const release = await lock(this.#path);
@@ -97,9 +101,31 @@ export class AlertStore {
       replaceFile(this.#spool, this.#path, `${text}\n`);
       this.#unsaved = undefined;
     } catch (error) {
-      if (!NO_ROOM.has(codeOf(error) ?? '')) throw error;
-      this.#unsaved = state;
+      if (codeOf(error) === undefined) throw error;
+      this.#unsaved = overwrite(this.#path, text) ? undefined : state;
     }
+  }
+}
+
+/**
+ * Into the room that the file has already: on a full disk the next process would otherwise tell everything once more. One
+ * that dies in the middle leaves what can't be read.
+ * @returns whether all of it is there.
+ */
+function overwrite(path: string, text: string): boolean {
+  try {
+    const fd = openOwnFile(path, constants.O_WRONLY);
+    try {
+      const { size, blocks } = fstatSync(fd);
+      const bytes = Buffer.from(text.padEnd(size));
+      const fits = bytes.length <= blocks * BLOCK_BYTES;
+      return fits && writeSync(fd, bytes, 0, bytes.length, 0) === bytes.length;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // It is not there, or can't be written either.
+    return false;
   }
 }
 
@@ -112,7 +138,9 @@ function readState(path: string): AlertState {
 }
 
 async function lock(path: string): Promise<() => void> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const end = performance.now() + MAX_WAIT_MS;
+  let seen: number | undefined;
+  let seenAt = 0;
   for (;;) {
     try {
       const release = lockfile.lockSync(path, { realpath: false, stale: 2000, onCompromised: () => {} });
@@ -124,10 +152,21 @@ async function lock(path: string): Promise<() => void> {
         }
       };
     } catch (error) {
-      if (NO_ROOM.has(codeOf(error) ?? '')) return () => {};
-      if (codeOf(error) !== 'ELOCKED' || performance.now() >= deadline) throw error;
-      await new Promise((done) => setTimeout(done, LOOK_MS));
+      if (codeOf(error) === undefined) throw error;
+      if (codeOf(error) !== 'ELOCKED' || performance.now() > end) return () => {};
     }
+    const renewed = lstatSync(`${path}.lock`, { throwIfNoEntry: false })?.mtimeMs;
+    if (renewed !== seen) [seen, seenAt] = [renewed, performance.now()];
+    else if (performance.now() - seenAt > PATIENCE_MS) removeDirectory(`${path}.lock`);
+    await new Promise((done) => setTimeout(done, LOOK_MS));
+  }
+}
+
+function removeDirectory(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch {
+    // It holds something, or is none.
   }
 }
 

@@ -60,18 +60,21 @@ export class Alerts {
     thread.unref();
     // Whatever goes wrong there must not end the worker.
     thread.on('error', (error) => this.#log('warn', `no alerts are sent: ${messageOf(error)}`));
+    thread.once('exit', () => {
+      this.#thread = undefined;
+    });
     this.#thread = thread;
   }
 
   /** Cheap: to be called after every batch. */
-  see(stats: Stats, working: ReadonlySet<string>): void {
+  see({ outages, failed }: Stats, working: ReadonlySet<string>, hasTriedAll: boolean): void {
     if (!this.#thread) return;
-    const outages = Object.entries(stats.outages).map(([target, { message }]) => `${target} ${message}`);
-    const told = `${stats.failed} ${working.size} ${outages}`;
+    const messages = Object.entries(outages).map(([target, { message }]) => `${target} ${message}`);
+    const told = `${failed} ${working.size} ${hasTriedAll} ${messages}`;
     if (told === this.#told) return;
     this.#told = told;
     this.#thread.postMessage({
-      facts: { outages: stats.outages, working: [...working], failed: stats.failed },
+      facts: { outages, working: [...working], failed, hasTriedAll },
     } satisfies Order);
   }
 

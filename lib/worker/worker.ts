@@ -23,6 +23,7 @@ import { removeManifest } from '../spool/manifest.ts';
 import { readStats } from '../spool/stats.ts';
 import { Accounts } from './accounts.ts';
 import type { Alerts } from './alert-thread.ts';
+import { Attendance } from './attendance.ts';
 import { Backlog } from './backlog.ts';
 import { backoff } from './backoff.ts';
 import { applyBatch } from './batch.ts';
@@ -34,12 +35,9 @@ import { Housekeeping } from './housekeeping.ts';
 import type { WorkerLock } from './lock.ts';
 import type { Log } from './log.ts';
 import { Notebook } from './notebook.ts';
-import { announce, withdraw } from './presence.ts';
 import { NO_SUSPICION, recoverBatch } from './recover.ts';
-import { clearStartNotes } from './start.ts';
 import { buryOddNames, takeBatch } from './take.ts';
 import { Targets } from './targets.ts';
-import { Watch } from './watchdog.ts';
 import { gone, settledOf, type Work, type WorkerSummary } from './work.ts';
 
 /** How often the counters are written when there is no work. */
@@ -68,9 +66,12 @@ export class Worker {
   readonly #work: Work;
   readonly #housekeeping: Housekeeping;
   readonly #notebook: Notebook;
+  readonly #attendance: Attendance;
   #recovered = false;
   /** Once, in this process. */
   #hasRecovered = false;
+  /** There has been nothing to apply since the last recovery: what waits waits for a database, a time or a word. */
+  #hasTriedAll = false;
   #stopping = false;
   /** How long the next batch waits for more entries, in milliseconds. */
   #gathering = 0;
@@ -107,6 +108,7 @@ export class Worker {
       files: undefined,
     };
     this.#notebook = new Notebook(spool, stats, this.#work.backlog);
+    this.#attendance = new Attendance(this.#work, options.supervised ?? false);
   }
 
   /** Finishes the batch in hand and lets `run` return. */
@@ -117,7 +119,7 @@ export class Worker {
 
   /** Works until stopped, idle for QUEUE_IDLE_EXIT, or, with `once`, done. */
   async run(): Promise<WorkerSummary> {
-    this.#arrive();
+    this.#attendance.arrive();
     this.#tell();
     try {
       await this.#loop();
@@ -145,8 +147,8 @@ export class Worker {
         this.#notebook.tryToNote(NOTE_WHEN_IDLE_MS);
         if (backlog.putOff + targets.parked === 0) this.#housekeeping.sweep();
         this.#housekeeping.retireJobs(true);
-        if (this.#options.once && isDrained(this.#work) && (await this.#leave())) return;
-        if (this.#isIdleSince(busyAt) && (await this.#leave())) return;
+        if (this.#options.once && isDrained(this.#work) && (await this.#attendance.leave())) return;
+        if (this.#isIdleSince(busyAt) && (await this.#attendance.leave())) return;
       } catch (error) {
         await this.#pauseAfter(error);
         continue;
@@ -181,6 +183,7 @@ export class Worker {
     if (items.length > 0) applyBatch(this.#work, items);
     if (items.length > 0) this.#notebook.tryToNote();
     const isBusy = items.length > 0 || backlog.hasMore;
+    this.#hasTriedAll ||= !isBusy;
     // A step that has only parked entries has not tried again what failed: the fault may well last.
     if (settledOf(this.#work) > before || (!isBusy && targets.parked === 0)) this.#faults = 0;
     if (this.#faults === 0) delete this.#work.stats.outages.spool;
@@ -206,7 +209,7 @@ export class Worker {
   }
 
   #tell(): void {
-    this.#options.alerts?.see(this.#work.stats, this.#work.targets.working);
+    this.#options.alerts?.see(this.#work.stats, this.#work.targets.working, this.#hasTriedAll);
   }
 
   #recover(): void {
@@ -229,41 +232,6 @@ export class Worker {
     return performance.now() - busyAt >= config.idleExit * 1000;
   }
 
-  #arrive(): void {
-    const { spool, config, log } = this.#work;
-    try {
-      announce(spool);
-    } catch (error) {
-      log('warn', `worker.pid can't be written: ${messageOf(error)}`);
-    }
-    this.#work.watch = new Watch(spool, {
-      statementTimeout: config.statementTimeout,
-      supervised: this.#options.supervised ?? false,
-    });
-  }
-
-  /** Says goodbye, then looks once more. @returns false when there is work after all. */
-  async #leave(): Promise<boolean> {
-    await this.#goodbye();
-    const { backlog, holds } = this.#work;
-    let isOver = false;
-    try {
-      backlog.putBack(holds.look());
-      isOver = holds.isPaused || (backlog.list() === 0 && backlog.ready === 0);
-    } finally {
-      if (!isOver) this.#arrive();
-    }
-    return isOver;
-  }
-
-  /** The watchdog first: it would write worker.pid again. */
-  async #goodbye(): Promise<void> {
-    await this.#work.watch?.end();
-    this.#work.watch = undefined;
-    withdraw(this.#work.spool);
-    clearStartNotes(this.#work.spool);
-  }
-
   async #depart(): Promise<void> {
     const { accounts, backlog, targets, journal, log } = this.#work;
     backlog.close();
@@ -279,7 +247,7 @@ export class Worker {
       await this.#work.files?.end();
     }
     try {
-      await this.#goodbye();
+      await this.#attendance.goodbye();
     } catch (error) {
       // The spool may have been removed under us, which is a reason to leave, not to crash.
       log('warn', `leaving: ${messageOf(error)}`);
@@ -292,6 +260,7 @@ export class Worker {
     const isLockLost = error instanceof QueueError && error.code === 'WORKER';
     this.#stopping ||= isLockLost || !existsSync(spool.pending);
     this.#recovered = false;
+    this.#hasTriedAll = false;
     await this.#work.files?.end();
     this.#work.files = undefined;
     backlog.reset();

@@ -1,4 +1,6 @@
 /** queue-maint alert. */
+import { text } from 'node:stream/consumers';
+import { type Letter, post } from '../../alerts/post.ts';
 import { loadAlertSettings, loadConfig } from '../../config.ts';
 import { EXIT } from '../../errors.ts';
 import { sendTest } from '../../maintenance/health/alert.ts';
@@ -17,6 +19,8 @@ Sends one message that says it is a test to the webhook in QUEUE_ALERT_URL and t
 whichever are set, and prints what came back. Nothing is tried again; ten seconds at most.
 
   --test      sends it
+  --post      sends what standard input says, {url, body}, and prints {ok, detail}: for the programs of the queue, which
+              have a message sent by a process of its own
   --json      prints [{channel, ok, detail}]
   -h, --help
 
@@ -37,9 +41,14 @@ Examples:
   async run(args) {
     const { values, positionals } = parse(args, {
       test: { type: 'boolean', default: false },
+      post: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     });
     refuseArguments(positionals);
+    if (values.post) {
+      printJson(await post(JSON.parse(await text(process.stdin)) as Letter));
+      return EXIT.ok;
+    }
     if (!values.test) throw usage('say --test: that is what this command does');
     const reports = await sendTest(spoolAt(loadConfig().baseDir), loadAlertSettings());
     if (values.json) printJson(reports);

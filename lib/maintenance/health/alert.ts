@@ -41,7 +41,7 @@ export async function tellHealth(
   if (!checkSpool(spool)) return true;
   const store = new AlertStore(spool);
   const log = openLog(spool);
-  const eyes = new Eyes(spool, settings, config.database);
+  const eyes = new Eyes(spool, settings, config.database, true);
   eyes.open();
   await store.change((state) => {
     const own = eyes.look(state);
@@ -62,7 +62,8 @@ function findingsOf({ checks }: HealthReport): Finding[] {
     .map(({ name, state, detail, advice }) => ({
       key: `health:${name}`,
       kind: 'health',
-      subject: name,
+      // A database that is only locked: that is what the worker waits for.
+      subject: name === 'integrity' && state === 'warning' ? 'worker' : name,
       since: now,
       what: `health, ${state}: ${name}: ${detail}`,
       advice: advice ?? '',
@@ -73,8 +74,8 @@ function overIn({ checks }: HealthReport, own: Look): Look['isOver'] {
   return (key, incident) => {
     if (incident.kind !== 'health') return own.isOver(key, incident);
     const check = checks.find(({ name }) => `health:${name}` === key);
-    if (check?.state === 'skipped') return `health: ${incident.subject} is not checked any more`;
-    return check ? `health: ${incident.subject} is well again: ${check.detail}` : undefined;
+    if (check?.state === 'skipped') return `health: ${check.name} is not checked any more`;
+    return check ? `health: ${check.name} is well again: ${check.detail}` : undefined;
   };
 }
 
