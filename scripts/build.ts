@@ -33,7 +33,7 @@ const COMMON: BuildOptions = {
   minify: true,
   platform: 'node',
   // An older Node must be able to parse the file, so that it can say that it is too old.
-  target: 'es2020',
+  target: 'node14.6',
   write: false,
   logLevel: 'warning',
   legalComments: 'none',
