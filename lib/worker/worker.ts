@@ -28,7 +28,7 @@ import { backoff } from './backoff.ts';
 import { applyBatch } from './batch.ts';
 import { isDrained } from './drained.ts';
 import { FilesThread } from './files-thread.ts';
-import { gatherFor } from './gather.ts';
+import { gatheringOf, NO_GATHERING } from './gather.ts';
 import { Holds } from './holds.ts';
 import { Housekeeping } from './housekeeping.ts';
 import type { WorkerLock } from './lock.ts';
@@ -72,8 +72,8 @@ export class Worker {
   /** Once, in this process. */
   #hasRecovered = false;
   #stopping = false;
-  /** How long the next batch waits for more entries, in milliseconds. */
-  #gathering = 0;
+  /** How long the next batch waits for more entries. */
+  #gathering = NO_GATHERING;
   /** Faults of the spool in a row. */
   #faults = 0;
   #faultySince = 0;
@@ -152,7 +152,10 @@ export class Worker {
         continue;
       }
       if (holds.isPaused) await backlog.rest();
-      else await backlog.wait(Math.min(targets.untilNextTry(), this.#gathering || Number.POSITIVE_INFINITY));
+      else {
+        const { ms, isExpected } = this.#gathering;
+        await backlog.wait(Math.min(targets.untilNextTry(), ms || Number.POSITIVE_INFINITY), isExpected);
+      }
     }
   }
 
@@ -164,7 +167,7 @@ export class Worker {
     this.#housekeeping.retireJobs(false);
     backlog.putBack(holds.look());
     this.#work.stats.held = holds.size;
-    this.#gathering = 0;
+    this.#gathering = NO_GATHERING;
     if (holds.isPaused) {
       this.#faults = 0;
       delete this.#work.stats.outages.spool;
@@ -174,8 +177,8 @@ export class Worker {
     backlog.refill();
     this.#hireFor(backlog.ready);
     buryOddNames(this.#work);
-    if (!this.#options.once) this.#gathering = gatherFor(this.#work.spool, backlog);
-    if (this.#gathering > 0) return false;
+    if (!this.#options.once) this.#gathering = gatheringOf(this.#work.spool, backlog);
+    if (this.#gathering.ms > 0) return false;
     const before = settledOf(this.#work);
     const items = takeBatch(this.#work);
     if (items.length > 0) applyBatch(this.#work, items);
@@ -225,7 +228,8 @@ export class Worker {
 
   #isIdleSince(busyAt: number): boolean {
     const { backlog, targets, config } = this.#work;
-    if (this.#options.once || backlog.putOff > 0 || targets.parked > 0 || this.#gathering > 0) return false;
+    if (this.#options.once || backlog.putOff > 0 || targets.parked > 0 || this.#gathering.ms > 0)
+      return false;
     return performance.now() - busyAt >= config.idleExit * 1000;
   }
 
