@@ -110,15 +110,13 @@ export function checkSpool(spool: Spool): boolean {
 function checkDirectory(dir: string, stat: Stats): void {
   if (stat.isSymbolicLink()) throw unsafe(dir, 'is a symlink', 'Name the real directory in QUEUE_BASE_DIR.');
   if (!stat.isDirectory()) throw unsafe(dir, 'is not a directory', 'Move it away.');
+  const user = process.geteuid?.();
   // Windows has neither owners nor modes to look at.
-  if (process.geteuid && stat.uid !== process.geteuid()) {
-    throw unsafe(
-      dir,
-      `belongs to user ${stat.uid}, not to you (${process.geteuid()})`,
-      'Use a spool of your own.',
-    );
+  if (user === undefined) return;
+  if (stat.uid !== user) {
+    throw unsafe(dir, `belongs to user ${stat.uid}, not to you (${user})`, 'Use a spool of your own.');
   }
-  if (process.geteuid && (stat.mode & 0o077) !== 0) {
+  if ((stat.mode & 0o077) !== 0) {
     const mode = (stat.mode & 0o777).toString(8).padStart(4, '0');
     throw unsafe(dir, `is open to group or others (mode ${mode})`, `Run: chmod 700 '${dir}'`);
   }
