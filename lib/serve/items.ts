@@ -65,8 +65,14 @@ export function readPush(body: Buffer, config: Config): PushRequest {
     throw new Refusal(413, 'TOO_MANY_ITEMS', `there are ${items.length} items`, `Send ${MAX_ITEMS} at most.`);
   }
   const exact = LONG_NUMBER.test(text) ? (parseExactly(text).items as unknown[]) : items;
+  const common: Common = {
+    createdAt: new Date().toISOString(),
+    db: config.databaseIsExplicit && !isUrl(config.database) ? { db: config.database } : undefined,
+    // Only an escape can bring in what valid UTF-8 can't hold.
+    hasEscapes: text.includes('\\u'),
+  };
   return {
-    items: items.map((item, index) => itemOf(item, exact[index], config)),
+    items: items.map((item, index) => itemOf(item, exact[index], common)),
     window: windowOf(request, config),
   };
 }
@@ -84,7 +90,14 @@ function count(name: string, value: unknown, min: number, max: number): number {
   throw bad(`"${name}" must be a whole number from ${min} to ${max}`);
 }
 
-function itemOf(value: unknown, exact: unknown, config: Config): Item {
+/** What all items of a request have in common. */
+interface Common {
+  readonly createdAt: string;
+  readonly db: { readonly db: string } | undefined;
+  readonly hasEscapes: boolean;
+}
+
+function itemOf(value: unknown, exact: unknown, { createdAt, db, hasEscapes }: Common): Item {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { id: null, problem: 'the item is not an object' };
   const item = value as Record<string, unknown>;
@@ -100,15 +113,15 @@ function itemOf(value: unknown, exact: unknown, config: Config): Item {
     sql: item.sql,
     ...(params === undefined ? {} : { params }),
     metadata: metadata ?? {},
-    created_at: new Date().toISOString(),
+    created_at: createdAt,
     retries: 0,
     ...(item.id === undefined ? {} : { id: item.id }),
-    ...(config.databaseIsExplicit && !isUrl(config.database) ? { db: config.database } : {}),
+    ...db,
     ...(item.job === undefined ? {} : { job: item.job }),
   } as unknown as Draft;
   try {
     checkEntry(draft as Entry);
-    checkWellFormed(draft, 'the entry');
+    if (hasEscapes) checkWellFormed(draft, 'the entry');
     return { id, draft };
   } catch (error) {
     if (!(error instanceof QueueError)) throw error;
