@@ -1,10 +1,9 @@
 /** The HTTP side of queue-serve: who may come in, what a request may take, the end of a server. */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { type IncomingHttpHeaders, request } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { project, waitFor } from './support/project.ts';
 import {
   drained,
@@ -20,41 +19,7 @@ import {
   withLog,
   workerLog,
 } from './support/queue.ts';
-import { call, logItems, push, type Server, series, serve, statesOf } from './support/serve.ts';
-
-/** A request with any headers; fetch sets Host and Origin itself. */
-function raw(
-  server: Server,
-  path: string,
-  headers: Record<string, string>,
-  method = 'GET',
-  body = '',
-): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
-  return new Promise((done, fail) => {
-    const call = request(`${server.url}${path}`, { method, headers, agent: false }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk) => {
-        text += chunk;
-      });
-      response.on('end', () => done({ status: response.statusCode ?? 0, headers: response.headers, text }));
-    });
-    call.on('error', fail);
-    call.end(body);
-  });
-}
-
-/** A connection that speaks for itself. */
-function open(t: TestContext, server: Server): { socket: Socket; text: () => string; closed: Promise<void> } {
-  const socket = connect(server.port, '127.0.0.1');
-  t.after(() => socket.destroy());
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk;
-  });
-  socket.on('error', () => {});
-  const closed = new Promise<void>((done) => socket.once('close', () => done()));
-  return { socket, text: () => text, closed };
-}
+import { call, logItems, open, push, raw, type Server, series, serve, statesOf } from './support/serve.ts';
 
 test('everything but /health and the page needs the token', async (t) => {
   const self = project(t);
@@ -507,7 +472,7 @@ test('/metrics is what Prometheus reads, whatever an operation is called', async
     assert.equal(reply.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
     const parsed = parseMetrics(reply.text);
     const value = (name: string) => parsed.get(`hookspool_${name}`)?.samples[0]?.value;
-    return value('entries_applied_total') === 1 && value('entries_failed_total') === 1 && parsed;
+    return value('entries_applied_total') === 1 && value('entry_failures_total') === 1 && parsed;
   });
   const value = (name: string, labels = '') =>
     metrics.get(`hookspool_${name}`)?.samples.find((sample) => sample.labels === labels)?.value;

@@ -1,6 +1,6 @@
 /** The routes: what each takes and answers. Checks that all have in common stand before them. */
 import type { HttpBindings } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { setCookie } from 'hono/cookie';
 import type { Config } from '../config.ts';
 import { pauseOf, resumeOf } from '../jobs/pause.ts';
@@ -41,6 +41,8 @@ export interface App {
 /** Least time between two reports. */
 const EVENTS_INTERVAL_MS = 500;
 const MAX_STREAMS = 32;
+const MAX_LOGINS = 8;
+const MAX_LOGIN_BYTES = 4096;
 const FRESH_MS = 250;
 
 const SECURITY_HEADERS = Object.entries({
@@ -67,21 +69,31 @@ export function makeApp(options: AppOptions): App {
   app.notFound((c) => answerRefusal(c, new Refusal(404, 'NOT_FOUND', `there is no ${c.req.path}`)));
 
   app.use(async (c, next) => {
-    inFlight += 1;
-    try {
-      // Given to Node, not to Hono: a Headers object costs more than all that a small push has to do here.
-      for (const [name, value] of SECURITY_HEADERS) c.env.outgoing.setHeader(name, value);
-      access.checkOrigin(c);
-      if (inFlight > options.maxRequests) {
-        c.header('retry-after', '1');
-        throw new Refusal(503, 'BUSY', `${options.maxRequests} requests are being served`, 'Try again.');
-      }
-      await next();
-    } finally {
-      inFlight -= 1;
-      requests.set(c.res.status, (requests.get(c.res.status) ?? 0) + 1);
-    }
+    // What is thrown further in is an answer when it gets here.
+    await next();
+    requests.set(c.res.status, (requests.get(c.res.status) ?? 0) + 1);
   });
+  app.use(async (c, next) => {
+    // Given to Node, not to Hono: a Headers object costs more than all that a small push has to do here.
+    for (const [name, value] of SECURITY_HEADERS) c.env.outgoing.setHeader(name, value);
+    access.checkOrigin(c);
+    await next();
+  });
+  /** No more than so many of them at once. */
+  const limited = (most: number): MiddlewareHandler<Env> => {
+    let count = 0;
+    return async (_c, next) => {
+      if (count >= most) throw new Refusal(503, 'BUSY', `${count} requests are being served`, 'Try again.');
+      count += 1;
+      inFlight += 1;
+      try {
+        await next();
+      } finally {
+        count -= 1;
+        inFlight -= 1;
+      }
+    };
+  };
   app.get('/health', (c) => c.json({ status: 'ok' }));
   app.get('/login', (c) => {
     if (!gate.useCode(c.req.query('code') ?? ''))
@@ -94,9 +106,10 @@ export function makeApp(options: AppOptions): App {
     startSession(c, gate);
     return c.redirect('/', 303);
   });
-  app.post('/login', async (c) => {
+  // Who has no token yet is not to take the room, nor the memory, of those who have.
+  app.post('/login', limited(MAX_LOGINS), async (c) => {
     requireJson(c);
-    const { token } = parseObject(textOf(await bodyOf(c)));
+    const { token } = parseObject(textOf(await readBody(c.env.incoming, MAX_LOGIN_BYTES)));
     if (typeof token !== 'string' || !gate.isToken(token.trim()))
       throw new Refusal(401, 'UNAUTHORIZED', 'the token is wrong');
     startSession(c, gate);
@@ -109,6 +122,7 @@ export function makeApp(options: AppOptions): App {
     c.env.outgoing.setHeader('cache-control', 'no-store');
     await next();
   });
+  guarded.use(limited(options.maxRequests));
 
   guarded.post('/api/v1/push', async (c) => {
     requireJson(c);

@@ -107,12 +107,17 @@ class DirectWriter {
     } catch (error) {
       return { outcomes, outage: messageOf(error) };
     } finally {
-      this.#closing = setTimeout(() => this.#close(), CLOSE_AFTER_MS);
+      this.#closing = setTimeout(() => this.#close(), items.length > 0 ? CLOSE_AFTER_MS : 0);
     }
   }
 
   #apply(items: readonly Item[], isAgain: boolean, outcomes: DirectOutcome[]): { outage?: string } {
     const sink = this.#open();
+    if (items.length === 0) {
+      // It is only asked whether it can be written to.
+      sink.begin();
+      sink.rollback();
+    }
     const deadline = performance.now() + this.#config.statementTimeout;
     while (outcomes.length < items.length && performance.now() < deadline) {
       const start = outcomes.length;

@@ -9,6 +9,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Config } from '../config.ts';
+import { messageOf } from '../errors.ts';
 import { executablePath } from '../package.ts';
 import type { Spool } from '../spool/layout.ts';
 import { MANIFEST_FILE } from '../spool/manifest.ts';
@@ -40,7 +41,7 @@ export class DirectWrites {
   readonly #spool: Spool;
   readonly #queue: Job[] = [];
   #child: Child | undefined;
-  #isBusy = false;
+  #running: Promise<void> | undefined;
   #isClosed = false;
   /** Failures in a row. */
   #failures = 0;
@@ -62,25 +63,30 @@ export class DirectWrites {
   write(items: readonly DirectItem[]): Promise<Written> {
     return new Promise((done) => {
       this.#queue.push({ items, since: performance.now(), done });
-      if (!this.#isBusy) void this.#run();
+      this.#running ??= this.#run();
     });
   }
 
-  /** Ends the process; call it when nothing is being written. */
-  close(): void {
+  /** After an outage: whether the database can be written to again. Pushes that are spooled would not find out. */
+  probe(): void {
+    if (this.outage !== undefined && this.isWorthTrying && !this.#running) void this.write([]);
+  }
+
+  /** Ends the process when it has written what it has in hand; what comes now goes empty-handed. */
+  async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#running;
     this.#child?.end();
     this.#child = undefined;
   }
 
   async #run(): Promise<void> {
-    this.#isBusy = true;
     while (this.#queue.length > 0) {
       await this.#letWorkerGo();
       const jobs = this.#take();
       if (jobs.length > 0) await this.#serve(jobs);
     }
-    this.#isBusy = false;
+    this.#running = undefined;
   }
 
   /** The next jobs, as many as fit into a batch; who has waited too long, or comes in an outage, goes empty-handed. */
@@ -103,7 +109,10 @@ export class DirectWrites {
 
   async #serve(jobs: readonly Job[]): Promise<void> {
     const items = jobs.flatMap((job) => job.items);
-    const { outcomes, outage } = await this.#writeAll(items);
+    const { outcomes, outage } = await this.#writeAll(items).catch(
+      // No process can be started: there is no descriptor left, or no memory.
+      (error: unknown): Written => ({ outcomes: [], outage: messageOf(error) }),
+    );
     this.outage = outage;
     this.#failures = outage === undefined ? 0 : this.#failures + 1;
     this.#notBefore = outage === undefined ? 0 : performance.now() + backoff(this.#failures - 1);
@@ -120,7 +129,7 @@ export class DirectWrites {
     const outcomes: DirectOutcome[] = [];
     const deadline = performance.now() + this.#config.statementTimeout;
     let isAgain = false;
-    while (outcomes.length < items.length && performance.now() < deadline) {
+    do {
       const rest = items.slice(outcomes.length);
       this.#child ??= new Child(this.#config, this.#spool);
       const answer = await this.#child.ask(rest, isAgain);
@@ -140,7 +149,7 @@ export class DirectWrites {
         if (before.outcomes.length < index) return { outcomes, outage: before.outage ?? 'it was stopped' };
       }
       outcomes.push(stoppedAfter(this.#config.statementTimeout));
-    }
+    } while (outcomes.length < items.length && performance.now() < deadline);
     return { outcomes };
   }
 
@@ -164,9 +173,12 @@ export class DirectWrites {
   }
 
   #batchInHand(): number {
-    const path = join(this.#spool.processing, MANIFEST_FILE);
-    const stat = statSync(path, { throwIfNoEntry: false });
-    return stat ? stat.ino + stat.mtimeMs : 0;
+    try {
+      const stat = statSync(join(this.#spool.processing, MANIFEST_FILE), { throwIfNoEntry: false });
+      return stat ? stat.ino + stat.mtimeMs : 0;
+    } catch {
+      return 0;
+    }
   }
 }
 
@@ -190,12 +202,13 @@ class Child {
       // The terminal's Ctrl-C is for the door, which finishes what it has begun.
       detached: true,
     });
-    const notes = this.#process.stdio[4] as Readable;
-    notes.setEncoding('latin1').on('data', (text: string) => {
+    this.#process.on('error', (error) => this.#end(error.message));
+    // Without a descriptor left there are no pipes either.
+    const notes = this.#process.stdio?.[4] as Readable | undefined;
+    notes?.setEncoding('latin1').on('data', (text: string) => {
       this.#stopped += text;
     });
     this.#process.on('message', (report: DirectReport) => this.#say({ kind: 'report', report }));
-    this.#process.on('error', (error) => this.#end(error.message));
     this.#process.on('close', (code, signal) =>
       this.#end(`the process of direct writes has ended (${signal ?? code})`),
     );

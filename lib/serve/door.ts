@@ -7,7 +7,7 @@
  * spooled as well: a direct write would overtake it. The same holds for all sources while entries of a door that was
  * killed are in pending/.
  *
- * As long as the door is open, what it has spooled, or a killed one before it, has a worker.
+ * As long as the door is open, what it has spooled, or a killed one before it, has a worker, unless that was stopped.
  *
  * Only these are written directly: items without buffer fields and without a job, whose operation is not paused.
  */
@@ -18,6 +18,7 @@ import type { Spool } from '../spool/layout.ts';
 import { type Pauses, pausesChanged, readPauses } from '../spool/pause.ts';
 import { type Block, MAX_BLOCK, nameBlock, publishBlock } from '../spool/publish-many.ts';
 import { openLog } from '../worker/log.ts';
+import { livingWorker, readPresence } from '../worker/presence.ts';
 import { ensureWorker } from '../worker/start.ts';
 import { DirectWrites } from './direct.ts';
 import { Gathering } from './gathering.ts';
@@ -58,6 +59,8 @@ export class Door {
   readonly #sources: Sources;
   readonly #gathering: Gathering;
   #pauses: { changed: number; value: Pauses } | undefined;
+  /** A worker was there since the last push that was spooled. */
+  #hasSeenWorker = false;
   /** Items by what became of them, since the start. */
   readonly counts: Record<ItemState, number> = {
     applied: 0,
@@ -101,12 +104,13 @@ export class Door {
     }
   }
 
-  /** Call it when no request is being served. */
-  close(): void {
+  /** Call it when no request comes any more; those whose clients were cut off may still be served. */
+  async close(): Promise<void> {
     clearInterval(this.#keeper);
+    await this.#direct.close();
+    await Promise.all(this.#last.values());
     clearTimeout(this.#workerTimer);
     if (this.#isWorkerDue) this.#startWorker();
-    this.#direct.close();
     this.#note.shut();
     this.#note.close(this.#sources.areDone() && this.#former.areDone());
   }
@@ -238,11 +242,21 @@ export class Door {
   /** One that was killed a moment after its start is missed by the push that came in between. */
   #keep(): void {
     try {
-      if (!this.#sources.areDone() || !this.#former.areDone()) this.#seeToWorker();
+      if (!this.#sources.areDone() || !this.#former.areDone()) this.#keepWorker();
+      if (this.#direct.outage !== undefined && !this.#readPauses().all) this.#direct.probe();
     } catch (error) {
       // The spool can't be read now, or is gone: requests are told so.
       if (codeOf(error) === undefined) throw error;
     }
+  }
+
+  /**
+   * One that was there and has said goodbye was stopped by hand, or leaves what is paused: another is started by the
+   * next push that is spooled, as it is by any other write. One that was killed leaves its worker.pid.
+   */
+  #keepWorker(): void {
+    if (livingWorker(this.#spool)) this.#hasSeenWorker = true;
+    else if (!this.#hasSeenWorker || readPresence(this.#spool)) this.#seeToWorker();
   }
 
   /** At once, or when it has just been done, for all who ask meanwhile, in a moment. */
@@ -257,6 +271,7 @@ export class Door {
   }
 
   #startWorker(): void {
+    this.#hasSeenWorker = false;
     const { projectRoot } = this.#config;
     this.#isWorkerDue = false;
     ensureWorker(this.#spool, () => ({ ...process.env, CLAUDE_PROJECT_DIR: projectRoot }));

@@ -95,13 +95,14 @@ function essenceOf(report: Report): string {
   return exactJson({ ...rest, oldest: oldest?.name, worker: worker?.pid });
 }
 
+/** Begins when it is read: the answer to HEAD never is. */
 export function streamOf(events: Events): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
-  let end = (): void => {};
+  let end: (() => void) | undefined;
   return new ReadableStream<Uint8Array>(
     {
-      start(controller) {
-        end = events.add({
+      pull(controller) {
+        end ??= events.add({
           send(text) {
             if ((controller.desiredSize ?? 0) <= -MAX_UNREAD) return false;
             controller.enqueue(encoder.encode(text));
@@ -110,8 +111,8 @@ export function streamOf(events: Events): ReadableStream<Uint8Array> {
           close: () => controller.close(),
         });
       },
-      cancel: () => end(),
+      cancel: () => end?.(),
     },
-    { highWaterMark: 1 },
+    { highWaterMark: 0 },
   );
 }

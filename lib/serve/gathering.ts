@@ -1,5 +1,5 @@
 /** The window of pushes with buffer fields: until when, or until how many, the worker may wait for more of them. */
-import type { DoorNote } from '../spool/doors.ts';
+import { type DoorNote, MAX_WINDOW_MS } from '../spool/doors.ts';
 import type { PushRequest } from './items.ts';
 
 export class Gathering {
@@ -13,7 +13,8 @@ export class Gathering {
   /** Call it before so many entries are published: the worker would take the first of them at once. */
   expect(window: PushRequest['window'], count: number): void {
     const now = Date.now();
-    const isOpen = this.#window.until > now;
+    // Further ahead than any may be, the clock was set back.
+    const isOpen = this.#window.until > now && this.#window.until <= now + MAX_WINDOW_MS;
     if (!window && !isOpen) return;
     if (!isOpen) this.#window = { until: 0, max: 0, count: 0 };
     if (window && window.ms > 0) {

@@ -34,6 +34,9 @@ export const MAX_ITEMS = 10_000;
 const DEFAULT_WINDOW_MS = 100;
 /** Of more digits than a double may hold; a string that looks so only costs time. */
 const LONG_NUMBER = /\d{16}/;
+/** Room for the item's own levels around those that an entry may have; what is wrong with fewer, checkEntry says. */
+const MAX_LEVELS = 1100;
+const [QUOTE, BACKSLASH, BRACKET, BRACE] = [0x22, 0x5c, 0x5b, 0x7b] as const;
 
 const FIELDS: ReadonlySet<string> = new Set([
   'sql',
@@ -131,6 +134,7 @@ function itemOf(value: unknown, exact: unknown, { createdAt, db, hasEscapes }: C
 
 /** The fields of a JSON object. @throws Refusal. */
 export function parseObject(text: string): Record<string, unknown> {
+  if (isDeeper(text, MAX_LEVELS)) throw bad(`the body is nested deeper than ${MAX_LEVELS} levels`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -141,6 +145,22 @@ export function parseObject(text: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw bad('the body is not a JSON object');
+}
+
+/** Looked for before it is parsed: seven million levels would take seconds, in which nobody is served. */
+function isDeeper(text: string, levels: number): boolean {
+  if (text.length < 2 * levels) return false;
+  let depth = 0;
+  let isString = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) isString = !isString;
+    else if (isString) at += Number(code === BACKSLASH);
+    else if (code === BRACKET || code === BRACE) depth += 1;
+    else if (code === BRACKET + 2 || code === BRACE + 2) depth -= 1;
+    if (depth > levels) return true;
+  }
+  return false;
 }
 
 function parseExactly(text: string): Record<string, unknown> {

@@ -48,7 +48,8 @@ export function metricsText(report: Report, door: DoorFigures): string {
   add('entries_processing', 'gauge', 'Entries that the worker has in hand.', [depths.processing]);
   add('entries_failed', 'gauge', 'Dead letters in failed/.', [depths.failed]);
   add('entries_applied_total', 'counter', 'Entries that the worker has applied.', [statistics.processed]);
-  add('entries_failed_total', 'counter', 'Entries that have become dead letters.', [statistics.failed]);
+  // Not entries_failed_total: of a counter OpenMetrics takes the name without _total, which the gauge has.
+  add('entry_failures_total', 'counter', 'Entries that have become dead letters.', [statistics.failed]);
   add('entries_retried_total', 'counter', 'Tries put off after a transient failure.', [statistics.retried]);
   add('entries_duplicate_total', 'counter', 'Entries skipped because their key was applied before.', [
     statistics.duplicates,

@@ -1,11 +1,12 @@
 /**
  * The server: limits on what a connection may take, and an orderly end.
  *
- * Headers have 10 s and 16 KB, a request its whole time in --request-timeout, a connection that says nothing 5 s. At
- * the end no new connection is taken, streams are closed, requests are finished, and only then what they write with.
+ * Headers have 10 s and 16 KB, a request its whole time in --request-timeout, a connection that says nothing 5 s; a
+ * client that does not read its answer is cut off after --request-timeout. At the end no new connection is taken,
+ * streams are closed, requests are finished, and only then what they write with.
  */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Config } from '../config.ts';
@@ -59,6 +60,9 @@ export async function serve(config: Config, spool: Spool, options: ServeOptions)
   const hosts = [...options.allowedHosts, ...hostNames(options.host)];
   const app = makeApp({ ...options, config, spool, door, looks, gate, hosts });
   let usedAt = performance.now();
+  let isStopping = false;
+  /** What is not answered to the end. */
+  const open = new Set<ServerResponse>();
   const listener = getRequestListener(app.fetch);
   const timeout = options.requestTimeout * 1000;
   const server = createServer(
@@ -72,25 +76,35 @@ export async function serve(config: Config, spool: Spool, options: ServeOptions)
     },
     (request, response) => {
       usedAt = performance.now();
+      open.add(response);
+      response.once('close', () => open.delete(response));
+      if (isStopping) response.setHeader('connection', 'close');
       void listener(request, response);
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
+  // Of a connection on which nothing has moved. Node itself sees to what is to come in only.
+  server.setTimeout(timeout, (socket) => {
+    const isServed = [...open].some(({ req }) => req.socket === socket);
+    if (isServed && socket.writableLength === 0) socket.setTimeout(timeout);
+    else socket.destroy();
+  });
   try {
     await listen(server, options);
   } catch (error) {
-    door.close();
+    await door.close();
     throw error;
   }
   const { port } = server.address() as AddressInfo;
   const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
   log('info', `queue-serve ${process.pid} listens on ${url}`);
-  let isStopping = false;
   let leave: () => void = () => {};
   const ended = new Promise<void>((done) => {
     leave = done;
   });
   const stop = (why: string): void => {
+    // Asked twice, it waits for nobody.
+    if (isStopping) server.closeAllConnections();
     if (isStopping) return;
     isStopping = true;
     clearInterval(idleTimer);
@@ -100,6 +114,7 @@ export async function serve(config: Config, spool: Spool, options: ServeOptions)
   const finish = async (): Promise<void> => {
     const closed = once(server, 'close');
     server.close();
+    for (const response of open) if (!response.headersSent) response.setHeader('connection', 'close');
     app.events.close();
     server.closeIdleConnections();
     const idle = setInterval(() => server.closeIdleConnections(), 50);
@@ -107,7 +122,7 @@ export async function serve(config: Config, spool: Spool, options: ServeOptions)
     await closed;
     clearInterval(idle);
     clearTimeout(cut);
-    door.close();
+    await door.close();
     await looks.close();
   };
   const idleTimer = setInterval(

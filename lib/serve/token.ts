@@ -6,7 +6,7 @@
  * and no URL.
  */
 import { createHash, createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { lstatSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { QueueError } from '../errors.ts';
 import type { Spool } from '../spool/layout.ts';
@@ -18,6 +18,7 @@ export const SESSION_LIFE_S = 7 * 86_400;
 /** Fewer could be tried out. */
 const MIN_LENGTH = 20;
 const FORM = /^[\x21-\x7e]+$/;
+const MAX_FILE_BYTES = 4096;
 
 type Purpose = 'login' | 'session';
 
@@ -31,12 +32,26 @@ export function tokenFile(spool: Spool): string {
  * @throws QueueError SPOOL_UNSAFE, CONFIG; system errors.
  */
 export function readToken(spool: Spool, file?: string): string {
-  if (file !== undefined) return checked(file, readFileSync(file, 'utf8'), true);
+  if (file !== undefined) return checked(file, readAny(file), true);
   const path = tokenFile(spool);
   const known = readOwnFile(path);
   if (known === undefined)
     linkNew(spool, basename(path), path, `${randomBytes(32).toString('base64url')}\n`, true);
   return checked(path, known?.toString('utf8') ?? readOwnFile(path)?.toString('utf8') ?? '', false);
+}
+
+/** A file of whoever runs this, behind whatever symlinks. A FIFO would be waited for, /dev/zero never ends. */
+function readAny(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(fd).isFile()) throw unsafe(path, 'is not a file', 'Name one with --token-file.');
+    // Longer, it is none: a header could not hold it.
+    const bytes = Buffer.alloc(MAX_FILE_BYTES);
+    const length = readSync(fd, bytes);
+    return length < bytes.length ? bytes.toString('utf8', 0, length) : '';
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function checked(path: string, text: string, mayBeLink: boolean): string {
@@ -71,6 +86,7 @@ export class Gate {
   readonly #digest: Buffer;
   /** Codes that were used, until they would have run out. */
   readonly #used = new Map<string, number>();
+  readonly #since = Math.floor(Date.now() / 1000);
   /** Cookies are sent to every port of a host: two doors must not overwrite each other's. */
   readonly cookie: string;
 
@@ -85,7 +101,7 @@ export class Gate {
   }
 
   isSession(text: string): boolean {
-    return this.#isSigned('session', text);
+    return this.#isSigned('session', text, SESSION_LIFE_S);
   }
 
   newSession(): string {
@@ -100,7 +116,9 @@ export class Gate {
   useCode(text: string): boolean {
     const now = Date.now() / 1000;
     for (const [code, until] of this.#used) if (until < now) this.#used.delete(code);
-    if (!this.#isSigned('login', text) || this.#used.has(text)) return false;
+    if (!this.#isSigned('login', text, CODE_LIFE_S) || this.#used.has(text)) return false;
+    // It may have been used before this process was there to know.
+    if (Number.parseInt(text, 10) < this.#since + CODE_LIFE_S) return false;
     this.#used.set(text, now + CODE_LIFE_S);
     return true;
   }
@@ -110,10 +128,12 @@ export class Gate {
     return `${text}.${this.#signature(purpose, text)}`;
   }
 
-  #isSigned(purpose: Purpose, text: string): boolean {
+  #isSigned(purpose: Purpose, text: string, seconds: number): boolean {
     const at = text.lastIndexOf('.');
     if (at === -1 || !isSame(text.slice(at + 1), this.#signature(purpose, text.slice(0, at)))) return false;
-    return Number.parseInt(text, 10) > Date.now() / 1000;
+    // One that was made before the clock was set back would live longer.
+    const left = Number.parseInt(text, 10) - Date.now() / 1000;
+    return left > 0 && left <= seconds;
   }
 
   #signature(purpose: Purpose, text: string): string {

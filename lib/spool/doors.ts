@@ -13,7 +13,7 @@ import { DIRECTORY_MODE, type Spool } from './layout.ts';
 import { forEachName } from './listing.ts';
 import { openOwnFile, unlinkIfThere } from './publish.ts';
 import { readOwnFile } from './read.ts';
-import { microsOf, nowMicros } from './sequence.ts';
+import { floorOf, microsOf, nowMicros } from './sequence.ts';
 
 /** No door may have the worker wait longer: its clock may have been ahead. */
 export const MAX_WINDOW_MS = 60_000;
@@ -29,7 +29,7 @@ export interface Window {
 /** The note of this process. */
 export class DoorNote {
   readonly #path: string;
-  readonly #fd: number;
+  #fd: number | undefined;
 
   /** @throws system errors; QueueError SPOOL_UNSAFE. */
   constructor(spool: Spool) {
@@ -41,6 +41,7 @@ export class DoorNote {
 
   /** Until then, or until there are so many, the worker may wait for more. */
   gather(until: number, max: number): void {
+    if (this.#fd === undefined) return;
     writeSync(this.#fd, `${String(Math.ceil(until)).padStart(14, '0')} ${String(max).padStart(6, '0')}\n`, 0);
   }
 
@@ -51,7 +52,9 @@ export class DoorNote {
 
   /** @param isDone nothing of this door is in pending/. */
   close(isDone: boolean): void {
-    closeSync(this.#fd);
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    // The number may be another file's next.
+    this.#fd = undefined;
     if (isDone) unlinkIfThere(this.#path);
   }
 }
@@ -75,13 +78,15 @@ export function pidOf(name: string): number {
 export class FormerDoors {
   readonly #spool: Spool;
   readonly #pids: Set<number>;
-  readonly #through = nowMicros();
+  /** Where the clock was set back, their numbers are ahead of it, and so is the floor. */
+  readonly #through: number;
   #mayLookAt = 0;
 
   /** Call it before the note of this process is made: one of the same pid may have been left. */
   constructor(spool: Spool) {
     this.#spool = spool;
     this.#pids = new Set(noted(spool));
+    this.#through = Math.max(nowMicros(), floorOf(spool) ?? 0);
   }
 
   /** True when nothing of them is in pending/. Looks at the directory for no more than a tenth of the time. */

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { type IncomingHttpHeaders, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { DIST, type Project, waitFor } from './project.ts';
 
 export interface Server {
@@ -91,6 +94,43 @@ export async function call(
     text,
     body: isJson ? JSON.parse(text) : undefined,
   };
+}
+
+/** A request with any headers; fetch sets Host and Origin itself. */
+export function raw(
+  server: Server,
+  path: string,
+  headers: Record<string, string>,
+  method = 'GET',
+  body = '',
+): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
+  return new Promise((done, fail) => {
+    const call = request(`${server.url}${path}`, { method, headers, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+      });
+      response.on('end', () => done({ status: response.statusCode ?? 0, headers: response.headers, text }));
+    });
+    call.on('error', fail);
+    call.end(body);
+  });
+}
+
+/** A connection that speaks for itself. */
+export function open(
+  t: TestContext,
+  server: Server,
+): { socket: Socket; text: () => string; closed: Promise<void> } {
+  const socket = connect(server.port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk;
+  });
+  socket.on('error', () => {});
+  const closed = new Promise<void>((done) => socket.once('close', () => done()));
+  return { socket, text: () => text, closed };
 }
 
 /** Pushes items. */
