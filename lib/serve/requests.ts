@@ -30,7 +30,9 @@ export function readBody(incoming: IncomingMessage, maxBytes: number): Promise<B
       done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length)),
     );
     incoming.on('error', (error) => missing(messageOf(error)));
-    incoming.on('close', () => missing('the connection was closed'));
+    incoming.on('close', () => {
+      if (!incoming.readableEnded) missing('the connection was closed');
+    });
   });
 }
 

@@ -99,18 +99,18 @@ export function ensureSpool(spool: Spool): void {
  */
 export function checkSpool(spool: Spool): boolean {
   let complete = true;
+  const user = process.geteuid?.();
   for (const dir of [spool.base, ...spoolDirectories(spool)]) {
     const stat = lstatIfThere(dir);
     if (!stat) complete = false;
-    else checkDirectory(dir, stat);
+    else checkDirectory(dir, stat, user);
   }
   return complete;
 }
 
-function checkDirectory(dir: string, stat: Stats): void {
+function checkDirectory(dir: string, stat: Stats, user: number | undefined): void {
   if (stat.isSymbolicLink()) throw unsafe(dir, 'is a symlink', 'Name the real directory in QUEUE_BASE_DIR.');
   if (!stat.isDirectory()) throw unsafe(dir, 'is not a directory', 'Move it away.');
-  const user = process.geteuid?.();
   // Windows has neither owners nor modes to look at.
   if (user === undefined) return;
   if (stat.uid !== user) {

@@ -189,9 +189,9 @@ function writeNew(path: string, text: string, durable: boolean): void {
   }
 }
 
-/** Node does all of this in one call, in half the time. */
+/** Node does all of this in one call, but only where the encoding is named. */
 function writeText(path: string, text: string): void {
-  writeFileSync(path, text, { flag: 'wx', mode: FILE_MODE });
+  writeFileSync(path, text, { encoding: 'utf8', flag: 'wx', mode: FILE_MODE });
 }
 
 function writeDurably(path: string, text: string): void {
