@@ -151,16 +151,25 @@ export function parseObject(text: string): Record<string, unknown> {
 function isDeeper(text: string, levels: number): boolean {
   if (text.length < 2 * levels) return false;
   let depth = 0;
-  let isString = false;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === QUOTE) isString = !isString;
-    else if (isString) at += Number(code === BACKSLASH);
+    if (code === QUOTE) at = endOfString(text, at);
     else if (code === BRACKET || code === BRACE) depth += 1;
     else if (code === BRACKET + 2 || code === BRACE + 2) depth -= 1;
     if (depth > levels) return true;
   }
   return false;
+}
+
+/** Where the string that begins at `start` has its closing quote. */
+function endOfString(text: string, start: number): number {
+  for (let end = start; ; ) {
+    end = text.indexOf('"', end + 1);
+    if (end === -1) return text.length;
+    let first = end;
+    while (text.charCodeAt(first - 1) === BACKSLASH) first -= 1;
+    if ((end - first) % 2 === 0) return end;
+  }
 }
 
 function parseExactly(text: string): Record<string, unknown> {
