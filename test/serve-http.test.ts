@@ -179,6 +179,12 @@ test('Host and Origin must be ours', async (t) => {
     assert.equal((await get({ host, origin })).status, 403, origin);
   }
   assert.equal((await get({ host, 'sec-fetch-site': 'cross-site' })).status, 403);
+  // A page at another port of this machine, by an image or the like; and by a link.
+  assert.equal((await get({ host, 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors' })).status, 403);
+  assert.equal(
+    (await get({ host, 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'navigate' })).status,
+    200,
+  );
 });
 
 test('the page is served with headers that shut others out, and an ETag', async (t) => {

@@ -134,6 +134,21 @@ test('an address for one login is not good for a second one after a restart', as
   assert.equal((await login(second, await address(second))).status, 303);
 });
 
+test('a page of entries ends when it has looked at many bytes, and has a next one', async (t) => {
+  const self = project(t);
+  startNoWorker(self);
+  for (const text of ['a', 'b', 'c']) {
+    put(self, entryText(logs(text), { params: { v: text.repeat(10_000_000) } }), nameOf());
+  }
+  const server = await serve(self);
+  const page = async (query: string) => (await call(server, `/api/v1/entries?${query}`)).body;
+  for (const query of ['state=pending', 'state=pending&q=ccc']) {
+    const first = await page(query);
+    const second = await page(`${query}&after=${first.next}`);
+    assert.deepEqual([first.entries.length < 3, second.next, second.entries.length], [true, null, 1], query);
+  }
+});
+
 test('a client that does not read its answers is cut off', { skip: noProc }, async (t) => {
   const self = project(t);
   startNoWorker(self);

@@ -1,6 +1,6 @@
 /** Pushing: what becomes of each item, in which order, and what a window promises. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { project, waitFor } from './support/project.ts';
@@ -9,6 +9,7 @@ import {
   execute,
   lockDatabase,
   logged,
+  noStrace,
   putEntry,
   startNoWorker,
   startWorker,
@@ -301,6 +302,45 @@ test('what a door that was killed has left in pending/ is overtaken by no direct
   await drained(self);
   await waitFor('a direct write', async () => statesOf(await push(second, logItems(['c'])))[0] === 'applied');
   assert.deepEqual((logged(self) as string[]).slice(0, 2), ['a', 'b']);
+});
+
+test('a direct write that is killed behind its COMMIT has its line in the journal', {
+  skip: noStrace(),
+}, async (t) => {
+  const self = project(t);
+  withLog(self);
+  startNoWorker(self);
+  const node = join(self.dir, 'killed');
+  // It counts itself, in .direct, before it writes its lines.
+  const inject = `-D -f -o /dev/null -P '${self.spool}/.direct' -e trace=openat -e inject=openat:signal=KILL:when=1`;
+  writeFileSync(node, `#!/bin/sh\nexec strace ${inject} '${process.execPath}' "$@"\n`, { mode: 0o755 });
+  const lines = () =>
+    self
+      .names('completed')
+      .flatMap((name) =>
+        readFileSync(join(self.spool, 'completed', name), 'utf8')
+          .trim()
+          .split('\n'),
+      )
+      .map((line) => JSON.parse(line).params.t);
+  const first = await serve(self, [], { QUEUE_NODE: node });
+  const items = [...logItems(['a']), ...logItems(['b'], { id: 'b' })];
+  assert.deepEqual(statesOf(await push(first, items)), ['spooled', 'spooled']);
+  assert.deepEqual([logged(self), lines()], [['a', 'b'], []]);
+  first.child.kill('SIGKILL');
+  await first.ended;
+  await serve(self);
+  await waitFor('the lines', () => lines().length > 0);
+  assert.deepEqual(lines(), ['a', 'b']);
+  await startWorker(self);
+  await drained(self);
+  assert.deepEqual(
+    [logged(self), lines()],
+    [
+      ['a', 'b'],
+      ['a', 'b'],
+    ],
+  );
 });
 
 test('a statement that never ends is stopped, its neighbours are applied once, and others are served', async (t) => {

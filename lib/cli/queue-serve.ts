@@ -15,7 +15,8 @@ const help = `Usage: queue-serve [--port N] [--host ADDR --insecure-http] [OPTIO
        queue-serve --url [--port N] [--host ADDR] [--token-file F]
 
 Serves the queue over HTTP: pushes, status, entries, jobs, metrics, and a page that shows them. Prints where it listens,
-where the token is, and an address that logs a browser in once. SIGTERM and Ctrl-C finish the requests in hand.
+where the token is, and an address that logs a browser in once. SIGTERM and Ctrl-C finish the requests in hand; a second
+one waits for none.
 
   --port N            the port, 0 for one that is free (default: ${DEFAULT_PORT})
   --host ADDR         the address to listen on (default: 127.0.0.1)
@@ -23,7 +24,7 @@ where the token is, and an address that logs a browser in once. SIGTERM and Ctrl
   --allow-host NAME   a name that requests may be for besides this address, such as a proxy's; may be repeated
   --token-file F      the token is in F (default: serve.token in the spool, made when it is not there)
   --idle-exit S       leaves after S seconds without a request or an open page; 0: never (default: 0)
-  --request-timeout S seconds for a request to arrive (default: 30)
+  --request-timeout S seconds for a request to arrive, or a client to go on reading (default: 30)
   --max-body BYTES    the largest body (default: 16777216)
   --max-requests N    so many at once; more are answered with 503 (default: 64)
   --url               prints an address that logs in to a server that runs already, and ends

@@ -39,7 +39,10 @@ export class Access {
     }
     const origin = c.req.header('origin');
     if (origin !== undefined && !isOrigin(origin, host)) throw foreign();
-    if (c.req.header('sec-fetch-site') === 'cross-site') throw foreign();
+    // Same site, for cookies, is every port of this machine. Who follows a link from there may come in.
+    const site = c.req.header('sec-fetch-site');
+    const isLink = c.req.header('sec-fetch-mode') === 'navigate';
+    if (site === 'cross-site' || (site === 'same-site' && !isLink)) throw foreign();
   }
 
   /** @throws Refusal. */

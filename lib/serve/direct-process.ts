@@ -9,7 +9,7 @@
 import { Worker as Thread } from 'node:worker_threads';
 import { type Config, loadConfig } from '../config.ts';
 import { messageOf } from '../errors.ts';
-import { openSink, type Sink } from '../sink/sink.ts';
+import { openSink, type Sink, SinkOutage } from '../sink/sink.ts';
 import { type EntryError, parseEntryText } from '../spool/entry.ts';
 import { ledgerKey, spoolIdentity } from '../spool/identity.ts';
 import { appendDirect, Journal } from '../spool/journal.ts';
@@ -19,7 +19,8 @@ import { readStats } from '../spool/stats.ts';
 import { applyItems, type Result } from '../worker/apply.ts';
 import type { Item } from '../worker/intake.ts';
 import { openLog } from '../worker/log.ts';
-import { journalLine } from '../worker/settle.ts';
+import { journalLine, withoutLine } from '../worker/settle.ts';
+import { forgetInHand, InHand, leftInHand, readInHand } from './in-hand.ts';
 
 export interface DirectItem {
   /** The name it would have in pending/: its ledger key is the same there. */
@@ -72,7 +73,10 @@ export function runDirectProcess(): void {
   const config = loadConfig(process.env, () => {});
   const writer = new DirectWriter(config, spoolAt(config.baseDir));
   process.on('message', (batch: DirectBatch) => process.send?.(writer.write(batch)));
-  process.on('disconnect', () => process.exit(0));
+  process.on('disconnect', () => {
+    writer.end();
+    process.exit(0);
+  });
   // Signals of the terminal are for the door, which ends this process when it is done.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 }
@@ -85,11 +89,15 @@ class DirectWriter {
   #sink: Sink | undefined;
   #wasThere = false;
   #identity: string | undefined;
+  readonly #inHand: InHand;
+  /** What others have left in hand is not looked at yet. */
+  #mayBeLeft = true;
   #closing: NodeJS.Timeout | undefined;
 
   constructor(config: Config, spool: Spool) {
     this.#config = config;
     this.#spool = spool;
+    this.#inHand = new InHand(spool);
     new Thread(GUARD, {
       eval: true,
       workerData: { cells: this.#cells, ms: config.statementTimeout },
@@ -101,14 +109,48 @@ class DirectWriter {
     const outcomes: DirectOutcome[] = [];
     try {
       this.#identity ??= spoolIdentity(this.#spool);
+      if (this.#mayBeLeft) this.#finishLeft();
       const taken = items.map((item) => this.#itemOf(item));
+      if (items.length > 0) this.#inHand.take(items);
       const { outage } = this.#apply(taken, isAgain, outcomes);
+      this.#inHand.settle();
       return outage === undefined ? { outcomes } : { outcomes, outage };
     } catch (error) {
       return { outcomes, outage: messageOf(error) };
     } finally {
       this.#closing = setTimeout(() => this.#close(), items.length > 0 ? CLOSE_AFTER_MS : 0);
     }
+  }
+
+  end(): void {
+    this.#inHand.end();
+  }
+
+  /** @throws SinkOutage; what they have left is looked at again then. */
+  #finishLeft(): void {
+    for (const pid of leftInHand(this.#spool)) {
+      try {
+        this.#journalLeft(readInHand(this.#spool, pid));
+      } catch (error) {
+        if (error instanceof SinkOutage) throw error;
+        openLog(this.#spool)('warn', `direct writes may be missing in the journal: ${messageOf(error)}`);
+      }
+      forgetInHand(this.#spool, pid);
+    }
+    this.#mayBeLeft = false;
+  }
+
+  /** Their process was killed; behind its COMMIT, if the ledger has them. */
+  #journalLeft(left: readonly DirectItem[]): void {
+    if (left.length === 0) return;
+    const items = left.map((item) => this.#itemOf(item));
+    const keys = this.#open().applied(items.map(({ key }) => key));
+    const missing = withoutLine(
+      { journal: new Journal(this.#spool), config: this.#config },
+      items.filter(({ key }) => keys.has(key)),
+    );
+    const now = new Date().toISOString();
+    if (missing.length > 0) appendDirect(this.#spool, ...missing.map((item) => journalLine(item, now)));
   }
 
   #apply(items: readonly Item[], isAgain: boolean, outcomes: DirectOutcome[]): { outage?: string } {

@@ -22,6 +22,7 @@ import { livingWorker, readPresence } from '../worker/presence.ts';
 import { ensureWorker } from '../worker/start.ts';
 import { DirectWrites } from './direct.ts';
 import { Gathering } from './gathering.ts';
+import { leftInHand } from './in-hand.ts';
 import type { Draft, Item, PushRequest } from './items.ts';
 import { type NamedItem, registerAll, unregisterAll, withDueTimes } from './job-items.ts';
 import {
@@ -81,6 +82,8 @@ export class Door {
     this.#direct = new DirectWrites(config, spool);
     this.#keeper = setInterval(() => this.#keep(), KEEP_MS).unref();
     this.#keep();
+    // One that was killed with its door.
+    if (leftInHand(spool).length > 0) void this.#direct.write([]);
   }
 
   /** Why the database could not be written to when that was last tried. */

@@ -1,10 +1,10 @@
 /**
  * The entries of one state, a page at a time, in flat memory however many there are.
  *
- * A page looks at a limited number of entries, so a search may bring a page that is not full, or empty, and still have
- * a next one: `next` is where to go on, null at the end. Pending ones come in the order of their names, which within a
+ * A page looks at a limited number of entries and bytes, so one may be not full, or empty, and still have a next one: `next` is where to go on, null at the end. Pending ones come in the order of their names, which within a
  * priority is that of application; completed ones newest first, from the journal's end backwards.
  */
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { exactJson } from '../exact-json.ts';
@@ -59,6 +59,12 @@ export interface ShownEntry {
   readonly error: EntryError | null;
 }
 
+/** An entry, whole as far as it can be read, and what of it is shown. */
+interface Found {
+  readonly entry?: Entry | undefined;
+  readonly shown: ShownEntry;
+}
+
 /** Entries that a page looks at. */
 const MAX_LOOKED = 2000;
 const MAX_LOOKED_BYTES = 16 * 1024 * 1024;
@@ -70,8 +76,9 @@ export function listEntries(spool: Spool, query: EntriesQuery): EntriesAnswer {
   if (query.after !== undefined && /[/\0]/.test(query.after)) throw badAfter();
   const isSearch = query.operation !== undefined || query.q !== undefined;
   const names = namesFor(spool, query, (isSearch ? MAX_LOOKED : query.limit) + 1);
-  return page(query, names, isSearch ? MAX_LOOKED : query.limit, (name) =>
-    query.state === 'failed' ? shownLetter(spool, name) : shownFile(spool, name, query.state),
+  const directory = query.state === 'failed' ? spool.failed : spool.pending;
+  return page(query, directory, names, isSearch ? MAX_LOOKED : query.limit, (name) =>
+    query.state === 'failed' ? foundLetter(spool, name) : foundFile(spool, name, query.state),
   );
 }
 
@@ -114,17 +121,20 @@ class FirstNames {
 
 function page(
   query: EntriesQuery,
+  directory: string,
   names: readonly string[],
   maxLooked: number,
-  show: (name: string) => ShownEntry | undefined,
+  find: (name: string) => Found | undefined,
 ): EntriesAnswer {
   const entries: ShownEntry[] = [];
   let looked = 0;
+  let bytes = 0;
   for (const name of names) {
-    if (looked === maxLooked || entries.length === query.limit) break;
+    if (looked === maxLooked || entries.length === query.limit || bytes > MAX_LOOKED_BYTES) break;
     looked += 1;
-    const shown = show(name);
-    if (shown && matches(shown, query)) entries.push(shown);
+    bytes += lstatSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0;
+    const found = find(name);
+    if (found && matches(found, query)) entries.push(found.shown);
   }
   return { entries, next: looked < names.length ? (names[looked - 1] as string) : null };
 }
@@ -136,45 +146,52 @@ function listCompleted(spool: Spool, query: EntriesQuery): EntriesAnswer {
   let bytes = 0;
   for (const line of linesBackwards(spool, from)) {
     bytes += line.text.length;
-    const shown = shownLine(line.text, line.name, line.appliedAt);
-    if (matches(shown, query)) entries.push(shown);
+    const found = foundLine(line.text, line.name, line.appliedAt);
+    if (matches(found, query)) entries.push(found.shown);
     if (entries.length === query.limit || bytes > MAX_LOOKED_BYTES)
       return { entries, next: formatPosition(line.start) };
   }
   return { entries, next: null };
 }
 
-function matches(entry: ShownEntry, { operation, q }: EntriesQuery): boolean {
-  if (operation !== undefined && entry.operation !== operation) return false;
+function matches({ shown, entry }: Found, { operation, q }: EntriesQuery): boolean {
+  if (operation !== undefined && shown.operation !== operation) return false;
   if (q === undefined) return true;
-  const text = [entry.name, entry.sql, entry.id, entry.operation, exactJson(entry.params ?? null)].join('\n');
+  // What is too long to be shown is searched all the same.
+  const params = exactJson(entry?.params ?? null);
+  const text = [shown.name, entry?.sql, shown.id, shown.operation, params].join('\n');
   return text.toLowerCase().includes(q.toLowerCase());
 }
 
-function shownFile(spool: Spool, name: string, state: EntryState): ShownEntry | undefined {
+function foundFile(spool: Spool, name: string, state: EntryState): Found | undefined {
   const read = readEntryFile(join(spool.pending, name));
   if (read.kind === 'gone') return undefined;
   if (read.kind !== 'bytes')
-    return unreadable(name, state, read.kind === 'odd' ? `it ${read.why}` : read.message);
+    return { shown: unreadable(name, state, read.kind === 'odd' ? `it ${read.why}` : read.message) };
   try {
-    return shown(name, state, parseEntry(read.bytes, name));
+    const entry = parseEntry(read.bytes, name);
+    return { entry, shown: shown(name, state, entry) };
   } catch (error) {
-    return unreadable(name, state, messageOf(error));
+    return { shown: unreadable(name, state, messageOf(error)) };
   }
 }
 
-function shownLetter(spool: Spool, name: string): ShownEntry | undefined {
+function foundLetter(spool: Spool, name: string): Found | undefined {
   const letter = readLetter(spool, name);
   if (!letter) return undefined;
   const { entry, error } = letter;
-  return { ...(entry ? shown(name, 'failed', entry) : unreadable(name, 'failed', '')), error };
+  return {
+    entry,
+    shown: { ...(entry ? shown(name, 'failed', entry) : unreadable(name, 'failed', '')), error },
+  };
 }
 
-function shownLine(text: string, name: string, appliedAt: string): ShownEntry {
+function foundLine(text: string, name: string, appliedAt: string): Found {
   try {
-    return { ...shown(name, 'completed', parseEntry(Buffer.from(text), name)), appliedAt };
+    const entry = parseEntry(Buffer.from(text), name);
+    return { entry, shown: { ...shown(name, 'completed', entry), appliedAt } };
   } catch (error) {
-    return { ...unreadable(name, 'completed', messageOf(error)), appliedAt };
+    return { shown: { ...unreadable(name, 'completed', messageOf(error)), appliedAt } };
   }
 }
 

@@ -33,8 +33,8 @@ export class DoorNote {
 
   /** @throws system errors; QueueError SPOOL_UNSAFE. */
   constructor(spool: Spool) {
-    mkdirSync(directoryOf(spool), { recursive: true, mode: DIRECTORY_MODE });
-    this.#path = join(directoryOf(spool), String(process.pid));
+    mkdirSync(doorsDirectory(spool), { recursive: true, mode: DIRECTORY_MODE });
+    this.#path = join(doorsDirectory(spool), String(process.pid));
     this.#fd = openOwnFile(this.#path, constants.O_WRONLY | constants.O_CREAT);
     this.shut();
   }
@@ -62,7 +62,7 @@ export class DoorNote {
 /** The windows that are open now. */
 export function openWindows(spool: Spool, now = Date.now()): Window[] {
   return noted(spool).flatMap((pid) => {
-    const text = readOwnFile(join(directoryOf(spool), String(pid)))?.toString('latin1') ?? '';
+    const text = readOwnFile(join(doorsDirectory(spool), String(pid)))?.toString('latin1') ?? '';
     const match = /^(\d{14}) (\d{6})\n/.exec(text);
     const until = Number(match?.[1] ?? 0);
     return until > now && until <= now + MAX_WINDOW_MS ? [{ pid, until, max: Number(match?.[2]) }] : [];
@@ -101,7 +101,8 @@ export class FormerDoors {
     this.#mayLookAt = performance.now() + Math.max(20, 9 * (performance.now() - start));
     if (left > 0) return false;
     for (const pid of this.#pids) {
-      if (pid !== process.pid && !isRunning(pid)) unlinkIfThere(join(directoryOf(this.#spool), String(pid)));
+      if (pid !== process.pid && !isRunning(pid))
+        unlinkIfThere(join(doorsDirectory(this.#spool), String(pid)));
     }
     this.#pids.clear();
     return true;
@@ -110,7 +111,7 @@ export class FormerDoors {
 
 function noted(spool: Spool): number[] {
   try {
-    return readdirSync(directoryOf(spool))
+    return readdirSync(doorsDirectory(spool))
       .filter((name) => /^\d{1,10}$/.test(name))
       .map(Number);
   } catch (error) {
@@ -119,6 +120,6 @@ function noted(spool: Spool): number[] {
   }
 }
 
-function directoryOf(spool: Spool): string {
+export function doorsDirectory(spool: Spool): string {
   return join(spool.base, 'doors');
 }

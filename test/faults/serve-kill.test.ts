@@ -1,9 +1,11 @@
 /**
  * The failover story over HTTP: pushes while the database is there, while it is locked or gone, and when it is back;
- * worker and queue-serve killed meanwhile. What was pushed with an id is there once, what was answered is there, and
- * each source's items are in the order in which it sent them.
+ * worker, queue-serve and its direct writer killed meanwhile. What was pushed with an id is there once, what was
+ * answered is there, and each source's items are in the order in which it sent them; the journal has a line of each.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { compare, FULL, faultRun, type Random } from '../support/faults.ts';
 import { type Project, project, waitFor, workerPid } from '../support/project.ts';
@@ -65,6 +67,32 @@ function killWorker(self: Project): boolean {
   }
 }
 
+/** The process that writes directly; the server goes on without it, and starts another. */
+function killDirectWriter({ child }: Server): boolean {
+  try {
+    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1');
+    const writer = children
+      .split(' ')
+      .find((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('direct-writes'));
+    if (writer !== undefined) process.kill(Number(writer), 'SIGKILL');
+    return writer !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** The texts of the journal's lines. */
+function journaled(self: Project): string[] {
+  return self
+    .names('completed')
+    .flatMap((name) =>
+      readFileSync(join(self.spool, 'completed', name), 'utf8')
+        .trim()
+        .split('\n'),
+    )
+    .map((line) => JSON.parse(line).params.t);
+}
+
 /** Rows in the order of a client's pushes. Of one that was sent again, the first time counts. */
 function assertInOrder(self: Project, clients: readonly Client[]): void {
   const rows = logged(self) as string[];
@@ -80,7 +108,7 @@ function assertInOrder(self: Project, clients: readonly Client[]): void {
   }
 }
 
-test('the database goes and comes back; worker and queue-serve are killed', async (t) => {
+test('the database goes and comes back; worker, queue-serve and its direct writer are killed', async (t) => {
   await faultRun(t, async ({ random, count }) => {
     const self = project(t, { QUEUE_BATCH_SIZE: '50' });
     withLog(self);
@@ -111,6 +139,10 @@ test('the database goes and comes back; worker and queue-serve are killed', asyn
       }
       await grow();
       repair?.();
+      for (let kill = random.below(5); kill > 0; kill--) {
+        await grow();
+        if (killDirectWriter(server)) count({ kills: 1 });
+      }
     }
     for (const client of clients) client.end();
     await Promise.all(running);
@@ -121,6 +153,10 @@ test('the database goes and comes back; worker and queue-serve are killed', asyn
     clients.push(Object.assign(new Client('last', random), { sent: ['last 0'] }));
     count({ entries: clients.reduce((sum, { sent }) => sum + sent.length, 0) });
     assertInOrder(self, clients);
+    await waitFor('the journal to have all', () => {
+      const texts = new Set(journaled(self));
+      return (logged(self) as string[]).every((text) => texts.has(text));
+    });
     assert.deepEqual([self.names('failed'), self.names('processing')], [[], []]);
   });
 });
