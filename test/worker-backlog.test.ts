@@ -234,3 +234,26 @@ test('an unfinished entry is looked at again before a newer one is taken', (t) =
   backlog.refill();
   assert.deepEqual([backlog.take(), backlog.take(), backlog.putOff], [a, b, 0]);
 });
+
+test('while names wait to be taken it sleeps, and is told of expected ones together', async (t) => {
+  const { backlog, put } = setup(t);
+  const all = names(9);
+  put(all[0] as string);
+  backlog.refill();
+  // The directory has changed since it was listed.
+  put(all[1] as string);
+  const start = performance.now();
+  let waits = 0;
+  const waitOnce = async (ms: number): Promise<void> => {
+    await backlog.wait(ms, (name) => all.includes(name));
+    backlog.refill();
+    waits += 1;
+  };
+  for (const name of all.slice(2)) {
+    put(name);
+    await waitOnce(20);
+  }
+  while (performance.now() < start + 500) await waitOnce(start + 500 - performance.now());
+  assert.equal(backlog.ready, all.length);
+  assert.ok(waits < 30, `it woke ${waits} times`);
+});

@@ -45,14 +45,14 @@ const MAX_LOGINS = 8;
 const MAX_LOGIN_BYTES = 4096;
 const FRESH_MS = 250;
 
-const SECURITY_HEADERS = {
+const SECURITY_HEADERS = Object.entries({
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
   'x-frame-options': 'DENY',
-} as const;
+});
 
 export function makeApp(options: AppOptions): App {
   const { config, spool, door, looks, gate } = options;
@@ -74,7 +74,8 @@ export function makeApp(options: AppOptions): App {
     requests.set(c.res.status, (requests.get(c.res.status) ?? 0) + 1);
   });
   app.use(async (c, next) => {
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value);
+    // Given to Node, not to Hono: a Headers object costs more than all that a small push has to do here.
+    for (const [name, value] of SECURITY_HEADERS) c.env.outgoing.setHeader(name, value);
     access.checkOrigin(c);
     await next();
   });
@@ -118,7 +119,7 @@ export function makeApp(options: AppOptions): App {
   const guarded = new Hono<Env>();
   guarded.use(async (c, next) => {
     access.checkRight(c);
-    c.header('cache-control', 'no-store');
+    c.env.outgoing.setHeader('cache-control', 'no-store');
     await next();
   });
   guarded.use(limited(options.maxRequests));

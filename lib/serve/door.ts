@@ -39,6 +39,8 @@ import { Sources } from './sources.ts';
 
 /** How often it is looked whether a worker is there for what was spooled. */
 const KEEP_MS = 1000;
+/** Requests that come within it share a look whether a worker is there. */
+const WORKER_MS = 20;
 /** The event loop is let go on after so many entries. */
 const SLICE = 100;
 /** What changes within one tick of the file system's clock leaves the mtime as it is. */
@@ -51,6 +53,8 @@ export class Door {
   readonly #note: DoorNote;
   readonly #direct: DirectWrites;
   readonly #keeper: NodeJS.Timeout;
+  #workerTimer: NodeJS.Timeout | undefined;
+  #isWorkerDue = false;
   /** The last request of each source that is being served. */
   readonly #last = new Map<string, Promise<void>>();
   readonly #sources: Sources;
@@ -108,6 +112,8 @@ export class Door {
     clearInterval(this.#keeper);
     await this.#direct.close();
     await Promise.all(this.#last.values());
+    clearTimeout(this.#workerTimer);
+    if (this.#isWorkerDue) this.#startWorker();
     this.#note.shut();
     this.#note.close(this.#sources.areDone() && this.#former.areDone());
   }
@@ -256,9 +262,21 @@ export class Door {
     else if (!this.#hasSeenWorker || readPresence(this.#spool)) this.#seeToWorker();
   }
 
+  /** At once, or when it has just been done, for all who ask meanwhile, in a moment. */
   #seeToWorker(): void {
+    this.#isWorkerDue = true;
+    if (this.#workerTimer) return;
+    this.#startWorker();
+    this.#workerTimer = setTimeout(() => {
+      this.#workerTimer = undefined;
+      if (this.#isWorkerDue) this.#seeToWorker();
+    }, WORKER_MS);
+  }
+
+  #startWorker(): void {
     this.#hasSeenWorker = false;
     const { projectRoot } = this.#config;
+    this.#isWorkerDue = false;
     ensureWorker(this.#spool, () => ({ ...process.env, CLAUDE_PROJECT_DIR: projectRoot }));
   }
 

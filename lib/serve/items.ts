@@ -68,8 +68,14 @@ export function readPush(body: Buffer, config: Config): PushRequest {
     throw new Refusal(413, 'TOO_MANY_ITEMS', `there are ${items.length} items`, `Send ${MAX_ITEMS} at most.`);
   }
   const exact = LONG_NUMBER.test(text) ? (parseExactly(text).items as unknown[]) : items;
+  const common: Common = {
+    createdAt: new Date().toISOString(),
+    db: config.databaseIsExplicit && !isUrl(config.database) ? { db: config.database } : undefined,
+    // Only an escape can bring in what valid UTF-8 can't hold.
+    hasEscapes: text.includes('\\u'),
+  };
   return {
-    items: items.map((item, index) => itemOf(item, exact[index], config)),
+    items: items.map((item, index) => itemOf(item, exact[index], common)),
     window: windowOf(request, config),
   };
 }
@@ -87,7 +93,14 @@ function count(name: string, value: unknown, min: number, max: number): number {
   throw bad(`"${name}" must be a whole number from ${min} to ${max}`);
 }
 
-function itemOf(value: unknown, exact: unknown, config: Config): Item {
+/** What all items of a request have in common. */
+interface Common {
+  readonly createdAt: string;
+  readonly db: { readonly db: string } | undefined;
+  readonly hasEscapes: boolean;
+}
+
+function itemOf(value: unknown, exact: unknown, { createdAt, db, hasEscapes }: Common): Item {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { id: null, problem: 'the item is not an object' };
   const item = value as Record<string, unknown>;
@@ -103,15 +116,15 @@ function itemOf(value: unknown, exact: unknown, config: Config): Item {
     sql: item.sql,
     ...(params === undefined ? {} : { params }),
     metadata: metadata ?? {},
-    created_at: new Date().toISOString(),
+    created_at: createdAt,
     retries: 0,
     ...(item.id === undefined ? {} : { id: item.id }),
-    ...(config.databaseIsExplicit && !isUrl(config.database) ? { db: config.database } : {}),
+    ...db,
     ...(item.job === undefined ? {} : { job: item.job }),
   } as unknown as Draft;
   try {
     checkEntry(draft as Entry);
-    checkWellFormed(draft, 'the entry');
+    if (hasEscapes) checkWellFormed(draft, 'the entry');
     return { id, draft };
   } catch (error) {
     if (!(error instanceof QueueError)) throw error;
@@ -138,16 +151,25 @@ export function parseObject(text: string): Record<string, unknown> {
 function isDeeper(text: string, levels: number): boolean {
   if (text.length < 2 * levels) return false;
   let depth = 0;
-  let isString = false;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === QUOTE) isString = !isString;
-    else if (isString) at += Number(code === BACKSLASH);
+    if (code === QUOTE) at = endOfString(text, at);
     else if (code === BRACKET || code === BRACE) depth += 1;
     else if (code === BRACKET + 2 || code === BRACE + 2) depth -= 1;
     if (depth > levels) return true;
   }
   return false;
+}
+
+/** Where the string that begins at `start` has its closing quote. */
+function endOfString(text: string, start: number): number {
+  for (let end = start; ; ) {
+    end = text.indexOf('"', end + 1);
+    if (end === -1) return text.length;
+    let first = end;
+    while (text.charCodeAt(first - 1) === BACKSLASH) first -= 1;
+    if ((end - first) % 2 === 0) return end;
+  }
 }
 
 function parseExactly(text: string): Record<string, unknown> {

@@ -8,23 +8,32 @@ import { Refusal } from './refusal.ts';
 
 const MAX_SOURCE_LENGTH = 200;
 
-/** Read from the connection itself: a web stream of it costs more than all the rest of a small push. */
-export async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = new Refusal(413, 'TOO_LARGE', `the body has more than ${maxBytes} bytes`);
-  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of incoming as AsyncIterable<Buffer>) {
+/** Read from the connection itself, by its events: a web stream of it costs more than all the rest of a small push. */
+export function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return new Promise((done, fail) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const tooLarge = (): void =>
+      fail(new Refusal(413, 'TOO_LARGE', `the body has more than ${maxBytes} bytes`));
+    const missing = (why: string): void =>
+      fail(new Refusal(400, 'BAD_REQUEST', `the body did not arrive: ${why}`));
+    if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) return tooLarge();
+    const take = (chunk: Buffer): void => {
       length += chunk.length;
-      if (length > maxBytes) throw tooLarge;
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof Refusal) throw error;
-    throw new Refusal(400, 'BAD_REQUEST', `the body did not arrive: ${messageOf(error)}`);
-  }
-  return Buffer.concat(chunks, length);
+      if (length <= maxBytes) return void chunks.push(chunk);
+      // The rest is nobody's; it is left to the library, which reads or cuts it off behind the answer.
+      incoming.off('data', take).pause();
+      tooLarge();
+    };
+    incoming.on('data', take);
+    incoming.on('end', () =>
+      done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length)),
+    );
+    incoming.on('error', (error) => missing(messageOf(error)));
+    incoming.on('close', () => {
+      if (!incoming.readableEnded) missing('the connection was closed');
+    });
+  });
 }
 
 /** A page of another site may send text/plain without asking first, but not this. */

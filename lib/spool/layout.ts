@@ -99,26 +99,24 @@ export function ensureSpool(spool: Spool): void {
  */
 export function checkSpool(spool: Spool): boolean {
   let complete = true;
+  const user = process.geteuid?.();
   for (const dir of [spool.base, ...spoolDirectories(spool)]) {
     const stat = lstatIfThere(dir);
     if (!stat) complete = false;
-    else checkDirectory(dir, stat);
+    else checkDirectory(dir, stat, user);
   }
   return complete;
 }
 
-function checkDirectory(dir: string, stat: Stats): void {
+function checkDirectory(dir: string, stat: Stats, user: number | undefined): void {
   if (stat.isSymbolicLink()) throw unsafe(dir, 'is a symlink', 'Name the real directory in QUEUE_BASE_DIR.');
   if (!stat.isDirectory()) throw unsafe(dir, 'is not a directory', 'Move it away.');
   // Windows has neither owners nor modes to look at.
-  if (process.geteuid && stat.uid !== process.geteuid()) {
-    throw unsafe(
-      dir,
-      `belongs to user ${stat.uid}, not to you (${process.geteuid()})`,
-      'Use a spool of your own.',
-    );
+  if (user === undefined) return;
+  if (stat.uid !== user) {
+    throw unsafe(dir, `belongs to user ${stat.uid}, not to you (${user})`, 'Use a spool of your own.');
   }
-  if (process.geteuid && (stat.mode & 0o077) !== 0) {
+  if ((stat.mode & 0o077) !== 0) {
     const mode = (stat.mode & 0o777).toString(8).padStart(4, '0');
     throw unsafe(dir, `is open to group or others (mode ${mode})`, `Run: chmod 700 '${dir}'`);
   }

@@ -67,7 +67,7 @@ export function publishBlock(spool: Spool, { names, texts }: Block, durable: boo
   try {
     for (; count < names.length; count++) {
       const name = names[count] as string;
-      if (linkNew(spool, name, join(spool.pending, name), texts[count] as string, durable)) continue;
+      if (linkNew(spool, name, `${spool.pending}/${name}`, texts[count] as string, durable)) continue;
       throw new Error(`the name ${name} is taken`);
     }
   } catch (error) {

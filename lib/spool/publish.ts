@@ -16,6 +16,7 @@ import {
   renameSync,
   statSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -98,7 +99,7 @@ function syncOrTakeBack(spool: Spool, name: string): void {
  * @returns false when `path` is there already.
  */
 export function linkNew(spool: Spool, name: string, path: string, text: string, durable = false): boolean {
-  const temporary = join(spool.tmp, `${name}.${process.pid}`);
+  const temporary = `${spool.tmp}/${name}.${process.pid}`;
   try {
     writeNew(temporary, text, durable);
     return linkOrCopy(temporary, path);
@@ -177,23 +178,29 @@ export function removeLitter(path: string): void {
 
 /** link(2) makes it atomic afterwards: write-file-atomic's second name and its rename would only cost. */
 function writeNew(path: string, text: string, durable: boolean): void {
-  const fd = openNew(path);
+  const write = durable ? writeDurably : writeText;
   try {
-    writeAll(fd, Buffer.from(text));
-    if (durable) fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+    write(path, text);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    // A dead process's of the same pid, or planted: it is taken away, never written into.
+    unlinkSync(path);
+    write(path, text);
   }
 }
 
-/** What stands there already is a dead process's of the same pid, or planted: it is taken away, never written into. */
-function openNew(path: string): number {
+/** Node does all of this in one call, but only where the encoding is named. */
+function writeText(path: string, text: string): void {
+  writeFileSync(path, text, { encoding: 'utf8', flag: 'wx', mode: FILE_MODE });
+}
+
+function writeDurably(path: string, text: string): void {
+  const fd = openSync(path, 'wx', FILE_MODE);
   try {
-    return openSync(path, 'wx', FILE_MODE);
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-    unlinkSync(path);
-    return openSync(path, 'wx', FILE_MODE);
+    writeAll(fd, Buffer.from(text));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -170,10 +170,20 @@ const LOCK_FS = {
 };
 const IS_DIRECTORY = new Set(['EISDIR', 'EPERM']);
 
-/** Locks `path` (proper-lockfile: a name beside it) or gives up after LOCK_WAIT_MS; returns the release. */
+/**
+ * Locks `path` (proper-lockfile: a name beside it) or gives up after LOCK_WAIT_MS; returns the release. The lock is
+ * nearly always free; then its name is all there is to make, and the library's care for long locks only costs.
+ */
 function lockBriefly(path: string): () => void {
+  const lock = `${path}.lock`;
   const deadline = performance.now() + LOCK_WAIT_MS;
   for (;;) {
+    try {
+      symlinkSync('lock', lock);
+      return () => ignoring(() => unlinkSync(lock));
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
     try {
       // By default a lost lock throws from a timer and kills the process; the number is ours either way.
       const release = lockfile.lockSync(path, {

@@ -35,6 +35,8 @@ const LISTING_SHARE = 0.1;
 const KNOWN_NAME_MS = 0.001;
 /** How often the directory is listed although events say nothing new. */
 const SAFETY_INTERVAL_MS = 5000;
+/** How long expected names may wait for each other. */
+const EXPECTED_MS = 10;
 
 export class Backlog {
   readonly #spool: Spool;
@@ -53,6 +55,7 @@ export class Backlog {
   #watchedAt = Number.POSITIVE_INFINITY;
   #watcher: FSWatcher | undefined;
   readonly #nap = new Nap();
+  #isExpected: (name: string) => boolean = () => false;
   #listedAt = Number.NEGATIVE_INFINITY;
   #listingCost = 0;
   #listedMtime = 0;
@@ -142,7 +145,7 @@ export class Backlog {
   /** Brings the lanes up to date: events, a listing where one is due, and names whose time has come. */
   refill(): void {
     const now = performance.now();
-    if (this.#isListingDue(now)) this.list();
+    if (this.#untilListing(now) <= 0) this.list();
     // After a listing, too: it may have left out a name whose event is here already.
     if (!this.#mustList && this.#hints.size > 0) {
       this.#addNew([...this.#hints]);
@@ -190,15 +193,17 @@ export class Backlog {
     return count;
   }
 
-  /** Waits for an event, for the next name's time, or for a poll; at most `maxMs`. */
-  async wait(maxMs: number): Promise<void> {
+  /**
+   * Waits for an event, for the next name's time, or for a poll; at most `maxMs`. Of names that are expected it is told
+   * a little later, with those that have come meanwhile.
+   */
+  async wait(maxMs: number, isExpected: (name: string) => boolean = () => false): Promise<void> {
     this.#rewatch();
     // Never without letting events in: our own unlinks change the mtime as well.
     if (this.#hints.size > 0 && !this.#mustList) return new Promise((done) => setImmediate(done));
     const now = performance.now();
-    const isListed = !this.#mustList && mtimeOf(this.#spool.pending) === this.#listedMtime;
-    const untilListing = this.#listedAt + this.#listingCost / LISTING_SHARE - now;
-    const times = [maxMs, this.#pollMs, this.#putOff.next - now, ...(isListed ? [] : [untilListing])];
+    this.#isExpected = isExpected;
+    const times = [maxMs, this.#pollMs, this.#putOff.next - now, this.#untilListing(now)];
     await this.#nap.sleep(Math.max(0, Math.min(...times)));
   }
 
@@ -218,15 +223,14 @@ export class Backlog {
     this.#unwatch();
   }
 
-  #isListingDue(now: number): boolean {
-    if (this.#lanes.isExhausted) return true;
-    const rested = now - this.#listedAt >= this.#listingCost / LISTING_SHARE;
-    if (this.#mustList) return rested;
-    if (this.ready === 0 && this.#hints.size === 0) {
-      return rested && mtimeOf(this.#spool.pending) !== this.#listedMtime;
-    }
+  #untilListing(now: number): number {
+    if (this.#lanes.isExhausted) return 0;
+    const untilRested = this.#listedAt + this.#listingCost / LISTING_SHARE - now;
+    if (this.#mustList) return untilRested;
+    if (this.ready === 0 && this.#hints.size === 0)
+      return mtimeOf(this.#spool.pending) === this.#listedMtime ? Number.POSITIVE_INFINITY : untilRested;
     const interval = this.#watcher ? SAFETY_INTERVAL_MS : this.#pollMs;
-    return rested && now - this.#listedAt >= interval;
+    return Math.max(untilRested, this.#listedAt + interval - now);
   }
 
   /** @returns how many of them were not known, those left out included: they are younger than `trusted`. */
@@ -295,6 +299,7 @@ export class Backlog {
     // An unfinished entry was written to: look again. A delayed one is looked at in vain, which costs one read.
     else if (this.#putOff.has(name)) this.#putOff.add(name, 0);
     else if (!this.#known.has(name)) this.#hints.add(name);
-    this.#nap.end();
+    if (name !== null && this.#isExpected(name)) this.#nap.endWithin(EXPECTED_MS);
+    else this.#nap.end();
   }
 }

@@ -6,13 +6,22 @@ import { openWindows, pidOf } from '../spool/doors.ts';
 import type { Spool } from '../spool/layout.ts';
 import type { Backlog } from './backlog.ts';
 
-/** For how many milliseconds the next batch may wait; 0 when it is to be taken. */
-export function gatherFor(spool: Spool, backlog: Pick<Backlog, 'ready' | 'peek'>): number {
-  if (backlog.ready === 0) return 0;
+export interface Gathering {
+  /** For how many milliseconds the next batch may wait; 0 when it is to be taken. */
+  readonly ms: number;
+  /** True for the name of an entry that the wait is for. */
+  readonly isExpected: (name: string) => boolean;
+}
+
+export const NO_GATHERING: Gathering = { ms: 0, isExpected: () => false };
+
+export function gatheringOf(spool: Spool, backlog: Pick<Backlog, 'ready' | 'peek'>): Gathering {
+  if (backlog.ready === 0) return NO_GATHERING;
   const now = Date.now();
   const windows = openWindows(spool, now);
-  if (windows.length === 0 || windows.some(({ max }) => backlog.ready >= max)) return 0;
+  if (windows.length === 0 || windows.some(({ max }) => backlog.ready >= max)) return NO_GATHERING;
   const pids = new Set(windows.map(({ pid }) => pid));
-  if (backlog.peek(backlog.ready).some((name) => !pids.has(pidOf(name)))) return 0;
-  return Math.min(...windows.map(({ until }) => until)) - now;
+  const isExpected = (name: string): boolean => pids.has(pidOf(name));
+  if (!backlog.peek(backlog.ready).every(isExpected)) return NO_GATHERING;
+  return { ms: Math.min(...windows.map(({ until }) => until)) - now, isExpected };
 }

@@ -1,19 +1,29 @@
 /** A sleep that can be ended early. */
 export class Nap {
-  #end: (() => void) | undefined;
+  #done: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #endsAt = 0;
 
   async sleep(ms: number): Promise<void> {
     await new Promise<void>((done) => {
-      const timer = setTimeout(done, ms);
-      this.#end = () => {
-        clearTimeout(timer);
-        done();
-      };
+      this.#done = done;
+      this.#endsAt = Number.POSITIVE_INFINITY;
+      this.endWithin(ms);
     });
-    this.#end = undefined;
+    clearTimeout(this.#timer);
+    this.#done = undefined;
   }
 
   end(): void {
-    this.#end?.();
+    this.#done?.();
+  }
+
+  /** Ends it in so many milliseconds, if it is not to end before. */
+  endWithin(ms: number): void {
+    const at = performance.now() + ms;
+    if (!this.#done || at >= this.#endsAt) return;
+    clearTimeout(this.#timer);
+    this.#endsAt = at;
+    this.#timer = setTimeout(this.#done, ms);
   }
 }

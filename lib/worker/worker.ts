@@ -29,7 +29,7 @@ import { backoff } from './backoff.ts';
 import { applyBatch } from './batch.ts';
 import { isDrained } from './drained.ts';
 import { FilesThread } from './files-thread.ts';
-import { gatherFor } from './gather.ts';
+import { gatheringOf, NO_GATHERING } from './gather.ts';
 import { Holds } from './holds.ts';
 import { Housekeeping } from './housekeeping.ts';
 import type { WorkerLock } from './lock.ts';
@@ -73,8 +73,8 @@ export class Worker {
   /** There has been nothing to apply since the last recovery: what waits waits for a database, a time or a word. */
   #hasTriedAll = false;
   #stopping = false;
-  /** How long the next batch waits for more entries, in milliseconds. */
-  #gathering = 0;
+  /** How long the next batch waits for more entries. */
+  #gathering = NO_GATHERING;
   /** Faults of the spool in a row. */
   #faults = 0;
   #faultySince = 0;
@@ -154,7 +154,10 @@ export class Worker {
         continue;
       }
       if (holds.isPaused) await backlog.rest();
-      else await backlog.wait(Math.min(targets.untilNextTry(), this.#gathering || Number.POSITIVE_INFINITY));
+      else {
+        const { ms, isExpected } = this.#gathering;
+        await backlog.wait(Math.min(targets.untilNextTry(), ms || Number.POSITIVE_INFINITY), isExpected);
+      }
     }
   }
 
@@ -166,7 +169,7 @@ export class Worker {
     this.#housekeeping.retireJobs(false);
     backlog.putBack(holds.look());
     this.#work.stats.held = holds.size;
-    this.#gathering = 0;
+    this.#gathering = NO_GATHERING;
     if (holds.isPaused) {
       this.#faults = 0;
       delete this.#work.stats.outages.spool;
@@ -176,8 +179,8 @@ export class Worker {
     backlog.refill();
     this.#hireFor(backlog.ready);
     buryOddNames(this.#work);
-    if (!this.#options.once) this.#gathering = gatherFor(this.#work.spool, backlog);
-    if (this.#gathering > 0) return false;
+    if (!this.#options.once) this.#gathering = gatheringOf(this.#work.spool, backlog);
+    if (this.#gathering.ms > 0) return false;
     const before = settledOf(this.#work);
     const items = takeBatch(this.#work);
     if (items.length > 0) applyBatch(this.#work, items);
@@ -228,7 +231,8 @@ export class Worker {
 
   #isIdleSince(busyAt: number): boolean {
     const { backlog, targets, config } = this.#work;
-    if (this.#options.once || backlog.putOff > 0 || targets.parked > 0 || this.#gathering > 0) return false;
+    if (this.#options.once || backlog.putOff > 0 || targets.parked > 0 || this.#gathering.ms > 0)
+      return false;
     return performance.now() - busyAt >= config.idleExit * 1000;
   }
 

@@ -33,8 +33,11 @@ export declare class Backlog {
     refill(): void;
     /** Lists pending/ now. @returns how many new names it found, those that wait for the next listing included. */
     list(): number;
-    /** Waits for an event, for the next name's time, or for a poll; at most `maxMs`. */
-    wait(maxMs: number): Promise<void>;
+    /**
+     * Waits for an event, for the next name's time, or for a poll; at most `maxMs`. Of names that are expected it is told
+     * a little later, with those that have come meanwhile.
+     */
+    wait(maxMs: number, isExpected?: (name: string) => boolean): Promise<void>;
     /** Waits for a poll and looks at nothing meanwhile: nothing is to be taken now. */
     rest(): Promise<void>;
     /** Ends a `wait` early. */
