@@ -104,7 +104,10 @@ export class PostgresSink implements Sink {
     for (const warning of answer?.warnings ?? []) this.#options.warn?.(warning);
     if (!answer) {
       this.close();
-      throw new SinkOutage(this.target, 'NO_DRIVER', "the driver's thread does not answer");
+      // A COMMIT may have been on its way.
+      throw new SinkOutage(this.target, 'NO_DRIVER', "the driver's thread does not answer", {
+        inDoubt: true,
+      });
     }
     this.#isDown = answer.isConnected === false;
     if (!answer.outage) return answer;
@@ -115,7 +118,8 @@ export class PostgresSink implements Sink {
 
   #dataForThread(): Omit<ThreadData, 'port' | 'cells'> {
     const { busyTimeout, exactlyOnce, statementTimeout = STATEMENT_TIMEOUT_MS } = this.#options;
-    const lockTimeout = busyTimeout + BEYOND_DEADLOCK_MS;
+    // Shorter than an entry may run, or the wait for another's lock would be taken for the entry's own time.
+    const lockTimeout = Math.ceil(Math.min(busyTimeout + BEYOND_DEADLOCK_MS, statementTimeout * 0.75));
     return { role: 'postgres', session: { url: this.#url, exactlyOnce, statementTimeout, lockTimeout } };
   }
 }
