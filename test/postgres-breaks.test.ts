@@ -1,5 +1,7 @@
 /** Moments at which it is not the entry that fails on a PostgreSQL server, though it looks so; and answers that are lost. */
 import assert from 'node:assert/strict';
+import { chownSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import pg from 'pg';
 import { noPostgres, postgresServer, type Server } from './support/postgres.ts';
@@ -64,6 +66,39 @@ for (const [what, sql] of [
     assert.deepEqual([await texts(), self.names('failed')], [['first', 'mine'], []]);
   });
 }
+
+test('a standby is an outage for every kind of entry, and its promotion the end of that', {
+  skip,
+}, async (t) => {
+  const { self, rows, texts, add } = await place(t);
+  add('first');
+  await once(self);
+  await server.stop();
+  // Without a primary to follow it is one all the same: it recovers for ever, and serves reads.
+  const signal = join(server.dir, 'data', 'standby.signal');
+  writeFileSync(signal, '');
+  if (process.getuid?.() === 0) chownSync(signal, 65534, 65534);
+  await server.start();
+  const kinds = [
+    "INSERT INTO log(t) VALUES('plain')",
+    "SET work_mem = '8MB'; INSERT INTO log(t) VALUES('set')",
+    "BEGIN ISOLATION LEVEL SERIALIZABLE; INSERT INTO log(t) VALUES('serializable'); COMMIT",
+    "VACUUM log; INSERT INTO log(t) VALUES('vacuum')",
+  ];
+  for (const sql of kinds) {
+    const name = putEntry(self, sql);
+    await once(self, 1, { SQLITE_BUSY_TIMEOUT: '300' });
+    assert.deepEqual([self.names('failed'), self.names('pending')], [[], [name]], sql);
+    rmSync(join(self.spool, 'pending', name));
+  }
+  for (const sql of kinds) putEntry(self, sql);
+  await startWorker(self);
+  assert.match(await outage(self), /25006|read-only|recovery/);
+  await rows('SELECT pg_promote()');
+  await drained(self);
+  assert.deepEqual(await texts(), ['first', 'plain', 'set', 'serializable', 'vacuum']);
+  assert.deepEqual(self.names('failed'), []);
+});
 
 test('without a ledger a batch waits for a read-only server too', { skip }, async (t) => {
   const { self, name, rows, texts, add } = await place(t, { QUEUE_EXACTLY_ONCE: 'false' });

@@ -143,3 +143,19 @@ test('a prepared statement that is gone is prepared again', { skip }, async (t) 
   assert.equal(letter(self, own).code, '26000');
   assert.doesNotMatch(workerLog(self), /waiting|tried again/);
 });
+
+test('an entry of very many statements is stopped, and takes no longer for each of them', {
+  skip,
+}, async (t) => {
+  const { self, texts, add } = await place(t);
+  add('before');
+  const dump = putEntry(self, 'SELECT 1;\n'.repeat(25_000));
+  add('after');
+  await once(self, 3, { SQLITE_TIMEOUT: '300' });
+  assert.equal(letter(self, dump).code, '57014');
+  assert.doesNotMatch(workerLog(self), /waiting/);
+  const whole = putEntry(self, `${'SELECT 1;\n'.repeat(25_000)}INSERT INTO log(t) VALUES('whole')`);
+  await once(self, 0, { SQLITE_TIMEOUT: '60000' });
+  assert.ok(!self.names('failed').includes(whole));
+  assert.deepEqual(await texts(), ['before', 'after', 'whole']);
+});

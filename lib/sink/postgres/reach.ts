@@ -18,7 +18,8 @@ export interface BackendKey {
 /** Any answer will do. A refusal is one too: it is the kernel's, and the server is gone. */
 export function knock(access: Access | undefined, answer: (lives: boolean) => void): Socket {
   const socket = reach(access);
-  const timer = setTimeout(() => settle(false), KNOCK_MS);
+  // An answer may be there already, when it was this process that had no time.
+  const timer = setTimeout(() => setImmediate(() => settle(false)), KNOCK_MS);
   let isSettled = false;
   const settle = (lives: boolean): void => {
     clearTimeout(timer);

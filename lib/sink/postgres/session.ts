@@ -23,6 +23,7 @@ const SILENCE_MS = 1000;
 /** A connection that nobody uses is given back: others may wait for one. */
 const IDLE_MS = 2000;
 const IMPATIENT_MS = 100;
+const CANCEL_AGAIN_MS = 200;
 /** A write that takes longer says that the server is slow, whatever runs on it. */
 const SLOW_WRITE_MS = 1000;
 
@@ -114,7 +115,6 @@ export class Session {
     } finally {
       stop();
       await this.#cancelling;
-      this.#cancelling = undefined;
     }
   }
 
@@ -245,8 +245,7 @@ export class Session {
     const row = `INSERT INTO ${this.ledger} VALUES ('', 0)`;
     const texts = [`SAVEPOINT ${SAVEPOINT}`, row, `ROLLBACK TO ${SAVEPOINT}`, 'COMMIT'];
     const block = [...this.begin, ...texts.map((sql) => ({ sql }))];
-    const options = budget === undefined ? {} : { budget };
-    const [result] = await this.#runOn(wire, [block], { fresh: true, ...options });
+    const [result] = await this.#runOn(wire, [block], { fresh: true, ...(budget ? { budget } : {}) });
     if (result?.error) throw ownFault(result.error);
   }
 
@@ -255,14 +254,19 @@ export class Session {
     const began = performance.now();
     let knocked = began;
     let cancelledAt = 0;
+    let asked = 0;
     let knocking: Socket | undefined;
     const dead = (what: string): void => wire.destroy(new Outage('08006', what));
     const timer = setInterval(() => {
       const now = performance.now();
-      if (cancelledAt === 0 && now - began > budget) {
-        cancelledAt = now;
+      if (now - began > budget && now - asked > CANCEL_AGAIN_MS && !this.#cancelling) {
+        cancelledAt ||= now;
+        asked = now;
         this.cancelled = true;
-        this.#cancelling = cancel(this.#access, this.#key);
+        // Again and again: between two statements the server takes no notice.
+        this.#cancelling = cancel(this.#access, this.#key).finally(() => {
+          this.#cancelling = undefined;
+        });
       }
       if (cancelledAt > 0 && now - cancelledAt > CANCEL_GRACE_MS)
         dead('the server does not stop a statement');

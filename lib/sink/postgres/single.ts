@@ -53,7 +53,8 @@ export class Single {
       if (error.code === '55P03') this.#session.isPatient = false;
       if (isOutage(error.code))
         throw new Outage(error.code, error.message, { duringEntry: error.code !== '55P03' });
-      if (error.code === '25006') await this.#session.mustBeWritable();
+      // A standby refuses more than writes.
+      if (error.code === '25006' || at < lead.length) await this.#session.mustBeWritable();
       if (error.code === '57014') return failed(this.#isLate(began) ? await this.#tooLong() : error);
       checkFresh(ready, error);
       if (fresh) return failed(error);
@@ -71,7 +72,7 @@ export class Single {
       const error = result?.error;
       if (!error) continue;
       if (isOutage(error.code)) throw new Outage(error.code, error.message, { duringEntry: true });
-      if (error.code === '25006') await this.#session.mustBeWritable();
+      await this.#session.mustBeWritable();
       return error.code === '57014' && this.#isLate(began) ? this.#tooLong() : error;
     }
     return undefined;

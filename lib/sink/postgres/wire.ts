@@ -49,6 +49,8 @@ interface Exchange {
   readonly names: string[][];
   readonly keepRows: boolean;
   at: number;
+  /** How many of the block's names are prepared. */
+  parsed: number;
   done: (blocks: BlockResult[]) => void;
   fail: (error: Error) => void;
 }
@@ -111,7 +113,7 @@ export class Wire {
     }
     return new Promise((done, fail) => {
       const results = blocks.map(() => ({ tags: [], rows: [] }));
-      this.#exchange = { blocks: results, names, keepRows, at: 0, done, fail };
+      this.#exchange = { blocks: results, names, keepRows, at: 0, parsed: 0, done, fail };
       this.heard = performance.now();
       this.#connection.stream.write(Buffer.concat(bytes));
     });
@@ -189,7 +191,7 @@ export class Wire {
     if (!exchange || !block) return;
     switch (message.name) {
       case 'parseComplete': {
-        const name = exchange.names[exchange.at]?.shift();
+        const name = exchange.names[exchange.at]?.[exchange.parsed++];
         if (name) this.#prepared.add(name);
         break;
       }
@@ -210,6 +212,7 @@ export class Wire {
         break;
       case 'readyForQuery':
         exchange.at += 1;
+        exchange.parsed = 0;
         if (exchange.at === exchange.blocks.length) {
           this.#exchange = undefined;
           exchange.done(exchange.blocks);
