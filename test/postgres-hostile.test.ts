@@ -149,7 +149,7 @@ test('an entry of very many statements is stopped, and takes no longer for each 
 }, async (t) => {
   const { self, texts, add } = await place(t);
   add('before');
-  const dump = putEntry(self, 'SELECT 1;\n'.repeat(25_000));
+  const dump = putEntry(self, 'SELECT pg_sleep(0.001);\n'.repeat(3000));
   add('after');
   await once(self, 3, { SQLITE_TIMEOUT: '300' });
   assert.equal(letter(self, dump).code, '57014');

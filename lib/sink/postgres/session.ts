@@ -7,6 +7,7 @@
  * gets nothing done (its disk hangs, its standby is gone) is found out by a write: after a connection has broken, the
  * next one is ready only once it has written something.
  */
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import pg, { type Connection } from 'pg';
 import { codeOf, messageOf } from '../../errors.ts';
@@ -67,10 +68,8 @@ export class Session {
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined;
     });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((done) => {
-      timer = setTimeout(() => done('late'), ms);
-    });
+    const { promise: late, resolve } = Promise.withResolvers<'late'>();
+    const timer = setTimeout(resolve, ms, 'late');
     const how = await Promise.race([this.#connecting, late]);
     clearTimeout(timer);
     if (this.#wire) return;
@@ -242,7 +241,8 @@ export class Session {
   /** Commits a transaction that has written and leaves nothing behind. @throws Outage. */
   async #tryWriting(wire: Wire, budget?: number): Promise<void> {
     if (!this.#options.exactlyOnce) return;
-    const row = `INSERT INTO ${this.ledger} VALUES ('', 0)`;
+    // Of its own, or one that hangs would keep the others waiting.
+    const row = `INSERT INTO ${this.ledger} VALUES ('probe ${randomUUID()}', 0)`;
     const texts = [`SAVEPOINT ${SAVEPOINT}`, row, `ROLLBACK TO ${SAVEPOINT}`, 'COMMIT'];
     const block = [...this.begin, ...texts.map((sql) => ({ sql }))];
     const [result] = await this.#runOn(wire, [block], { fresh: true, ...(budget ? { budget } : {}) });
