@@ -42,6 +42,9 @@ test('passwords come from the URL, PGPASSWORD, the password file and a service',
     '',
   );
   assert.equal(await reach(t, { HIVE_DB: `${url}?password=${encodeURIComponent(password)}` }), '');
+  // A plus sign is itself, as for libpq, and no space.
+  const plain = encodeURIComponent(password).replace('%2B', '+');
+  assert.equal(await reach(t, { HIVE_DB: `${url}?password=${plain}` }), '');
   const line = `127.0.0.1:${server.port}:*:queue:${password}\n`;
   const file = (self: Project): void => writeFileSync(join(self.dir, '.pgpass'), line, { mode: 0o600 });
   assert.equal(await reach(t, { HIVE_DB: url }, file), '');

@@ -79,7 +79,11 @@ function fromUrl(text: string): Settings {
   set('host', host?.replace(/^\[|\]$/g, ''));
   set('port', port);
   set('dbname', path);
-  for (const [name, value] of new URLSearchParams(query)) if (value) settings[name] = value;
+  // Not URLSearchParams: there a plus sign is a space, and for libpq it is itself.
+  for (const pair of query.split('&')) {
+    const [name = '', ...value] = pair.split('=');
+    set(decode(name), value.join('='));
+  }
   if (settings.ssl === 'true') settings.sslmode ??= 'require';
   return settings;
 }

@@ -39,19 +39,32 @@ export class Outage extends Error {
   readonly duringEntry: boolean;
   /** A COMMIT was sent and its answer never came. */
   readonly inDoubt: boolean;
+  /** The connection broke while it was in use. */
+  readonly isBroken: boolean;
   readonly hint: string | undefined;
 
   constructor(
     reason: string,
     message: string,
-    options: { duringEntry?: boolean; inDoubt?: boolean; hint?: string | undefined } = {},
+    options: {
+      duringEntry?: boolean;
+      inDoubt?: boolean;
+      isBroken?: boolean;
+      hint?: string | undefined;
+    } = {},
   ) {
     super(message);
     this.reason = reason;
     this.duringEntry = options.duringEntry ?? false;
     this.inDoubt = options.inDoubt ?? false;
+    this.isBroken = options.isBroken ?? false;
     this.hint = options.hint ?? HINTS[reason] ?? HINTS[reason.slice(0, 2)];
   }
+}
+
+/** What fails in a statement of ours is never an entry's fault. */
+export function ownFault(error: ServerError): Outage {
+  return new Outage(error.code, error.message);
 }
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -3,7 +3,8 @@
  * already is an error, which makes the server skip the entry's statements behind it.
  */
 import { createHash } from 'node:crypto';
-import { ownFault, type Session } from './session.ts';
+import { ownFault } from './errors.ts';
+import type { Session } from './session.ts';
 import type { BlockResult, Statement } from './wire.ts';
 
 const MAX_KEY_BYTES = 1000;
@@ -20,7 +21,7 @@ export class Ledger {
   /** Of these keys, those that are noted. */
   async find(keys: readonly string[]): Promise<string[]> {
     if (!this.#isKept) return [];
-    const byId = new Map(keys.map((key) => [ledgerId(key), key]));
+    const byId = new Map(keys.map((key) => [this.#idOf(key), key]));
     const sql = `SELECT id FROM ${this.#session.ledger} WHERE id = ANY($1::text[])`;
     const ask = { sql, values: [arrayOf([...byId.keys()])] };
     const [result] = await this.#session.run([[ask]], { keepRows: true });
@@ -32,27 +33,27 @@ export class Ledger {
   rows(keys: readonly string[]): Statement[] {
     if (!this.#isKept) return [];
     const sql = `INSERT INTO ${this.#session.ledger} SELECT id, $2::bigint FROM unnest($1::text[]) AS id`;
-    return [{ sql, values: [arrayOf(keys), String(Date.now())] }];
+    return [{ sql, values: [arrayOf(keys.map((key) => this.#idOf(key))), String(Date.now())] }];
   }
 
   /** The same for one. */
   row(key: string): Statement[] {
     if (!this.#isKept) return [];
-    return [
-      { sql: `INSERT INTO ${this.#session.ledger} VALUES ($1, $2)`, values: [key, String(Date.now())] },
-    ];
+    const values = [this.#idOf(key), String(Date.now())];
+    return [{ sql: `INSERT INTO ${this.#session.ledger} VALUES ($1, $2)`, values }];
   }
 
   /** The ledger's row, which is statement number `at`, was there already. */
   isDuplicate(result: BlockResult | undefined, at: number): boolean {
     return this.#isKept && result?.error?.code === '23505' && result.tags.length === at;
   }
-}
 
-/** An index takes no key of any length. */
-export function ledgerId(key: string): string {
-  if (Buffer.byteLength(key) <= MAX_KEY_BYTES && !key.includes('\0')) return key;
-  return `sha256:${createHash('sha256').update(key).digest('hex')}`;
+  /** An index takes no key of any length, and not every database a key of any letters. */
+  #idOf(key: string): string {
+    const isFit = this.#session.isUnicode || /^[\x20-\x7e]*$/.test(key);
+    if (isFit && Buffer.byteLength(key) <= MAX_KEY_BYTES && !key.includes('\0')) return key;
+    return `sha256:${createHash('sha256').update(key).digest('hex')}`;
+  }
 }
 
 /** A list as the text of a PostgreSQL array. */

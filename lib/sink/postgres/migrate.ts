@@ -4,9 +4,9 @@
  */
 import { badSchema, lineAt, type Migration, readSchema, stampOf } from '../migrations.ts';
 import { MIGRATIONS } from '../plan.ts';
-import { isConflict, isOutage, Outage, type ServerError } from './errors.ts';
+import { isConflict, isOutage, Outage, ownFault, type ServerError } from './errors.ts';
 import { refusalInMigration } from './plan.ts';
-import { ownFault, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import { type Statement, splitStatements } from './statements.ts';
 
 const CREATE_TRIES = 5;
@@ -51,7 +51,7 @@ export class Migrator {
     const missing = migrations.filter(({ version }) => version > has);
     const checked = missing.map((migration) => ({ migration, statements: statementsOf(path, migration) }));
     for (const { migration, statements } of checked) await this.#run(path, name, migration, statements);
-    if (missing.length > 0) await this.#session.forget();
+    if (missing.length > 0) await this.#session.reset();
     this.#known.set(path, file.stamp);
   }
 

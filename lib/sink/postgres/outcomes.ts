@@ -1,8 +1,7 @@
 /** What becomes of entries, and what stops a pass before that is known. */
 import { EntryFault } from '../outage.ts';
 import type { Outcome } from '../sink.ts';
-import { entryError, isConflict, isTransient, Outage, ServerError } from './errors.ts';
-import { ownFault } from './session.ts';
+import { entryError, isConflict, isTransient, Outage, ownFault, ServerError } from './errors.ts';
 
 export const APPLIED: Outcome = { kind: 'applied' };
 /** A structured row that is there already. */
@@ -33,8 +32,8 @@ export function conflictOr(error: ServerError): Error {
 
 export function inDoubt(error: unknown): unknown {
   if (!(error instanceof Outage)) return error;
-  const { reason, message, hint } = error;
-  return new Outage(reason, message, { inDoubt: true, hint });
+  const { reason, message, hint, isBroken } = error;
+  return new Outage(reason, message, { inDoubt: true, hint, isBroken });
 }
 
 export function failed(error: unknown): Outcome {
@@ -44,14 +43,14 @@ export function failed(error: unknown): Outcome {
   return { kind: 'failed', error: entryError(error), transient };
 }
 
-export function afterwards(error: Error): Outcome {
+export function failedAfterwards(error: Error): Outcome {
   const plain = entryError(error);
   const message = `the statements before it are applied, but the last one failed: ${plain.message}`;
   const hint = 'Queue the last statement again as an entry of its own.';
   return { kind: 'failed', transient: false, committed: true, error: { ...plain, message, hint } };
 }
 
-export function poison(deaths: number): EntryFault {
-  const message = `the connection broke ${deaths} times while this entry was in hand alone`;
+export function poison(deaths: number, last: string): EntryFault {
+  const message = `the connection broke ${deaths} times while this entry was in hand alone: ${last}`;
   return new EntryFault('POISON', message, 'Look at its SQL; queue-failed retry tries it again.');
 }

@@ -28,29 +28,40 @@ export interface Binding {
 }
 
 const MAX_LISTED = 20;
+/** The protocol counts them in 16 bits. */
+const MAX_PARAMS = 65_535;
 
 /** @throws EntryFault BAD_PARAMS when names and numbers are mixed. */
 export function bindingOf(statements: readonly Statement[]): { binding: Binding; steps: Step[] } {
-  const keys: (string | number)[] = [];
+  const indexes = new Map<string | number, number>();
   const indexOf = (key: string | number): number => {
-    const known = keys.indexOf(key);
-    return known === -1 ? keys.push(key) - 1 : known;
+    const known = indexes.get(key);
+    if (known !== undefined) return known;
+    indexes.set(key, indexes.size);
+    return indexes.size - 1;
   };
   const steps = statements.map(({ text, params }) => {
     if (params.length === 0) return { sql: text, slots: [] };
     let sql = '';
     let done = 0;
     const slots: number[] = [];
+    const numbers = new Map<number, number>();
     for (const { name, at } of params) {
       const isNamed = name[0] === ':';
       const index = indexOf(isNamed ? name.slice(1) : Number(name.slice(1)) - 1);
-      const shared = isNamed ? -1 : slots.indexOf(index);
-      const number = shared === -1 ? slots.push(index) : shared + 1;
+      const number = (isNamed ? undefined : numbers.get(index)) ?? slots.push(index);
+      numbers.set(index, number);
       sql += `${text.slice(done, at)}$${number}`;
       done = at + name.length;
     }
+    if (slots.length > MAX_PARAMS) {
+      const hint =
+        'Split it into several entries, or pass the values as one JSON array and use json_array_elements.';
+      throw bad(`a statement has ${slots.length} parameters, and PostgreSQL takes ${MAX_PARAMS}`, hint);
+    }
     return { sql: sql + text.slice(done), slots };
   });
+  const keys = [...indexes.keys()];
   if (new Set(keys.map((key) => typeof key)).size > 1)
     throw bad('the SQL mixes parameters of different kinds: use only names (:name) or only numbers ($1)');
   return { binding: { keys }, steps };
@@ -67,7 +78,7 @@ export function valuesFor({ keys }: Binding, params: Params | undefined): Value[
     throw bad(`the SQL has no parameters, but params holds ${quantity(given)}`);
   }
   if (typeof keys[0] === 'string') return namedValues(keys as string[], params ?? {});
-  const wanted = Math.max(...(keys as number[])) + 1;
+  const wanted = (keys as number[]).reduce((most, key) => Math.max(most, key), 0) + 1;
   if (keys.some((key) => (key as number) < 0)) throw bad('$0 in the SQL: parameters are numbered from $1');
   if (!Array.isArray(params ?? []))
     throw bad(`the SQL has numbered parameters ($1 to $${wanted}), so params must be an array`);
@@ -82,7 +93,8 @@ function namedValues(keys: readonly string[], params: Params): Value[] {
     throw bad(message);
   }
   const absent = keys.filter((key) => !Object.hasOwn(params, key));
-  const surplus = Object.keys(params).filter((key) => !keys.includes(key));
+  const used = new Set(keys);
+  const surplus = Object.keys(params).filter((key) => !used.has(key));
   const unused = surplus.length > 0 ? `params holds what the SQL does not use: ${listed(surplus)}` : '';
   if (absent.length > 0) {
     throw bad(

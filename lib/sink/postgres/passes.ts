@@ -14,11 +14,11 @@
 import { EntryFault } from '../outage.ts';
 import { SAVEPOINT } from '../plan.ts';
 import type { Outcome } from '../sink.ts';
-import { isConflict, isOutage, Outage } from './errors.ts';
+import { isConflict, isOutage, Outage, ownFault } from './errors.ts';
 import { Ledger } from './ledger.ts';
 import { Migrator } from './migrate.ts';
 import type { Job } from './orders.ts';
-import { afterwards, Conflict, conflictOr, DUPLICATE, Fewer, failed, poison, SOLO } from './outcomes.ts';
+import { Conflict, conflictOr, DUPLICATE, Fewer, failed, poison, SOLO } from './outcomes.ts';
 import {
   appliedBy,
   carefully,
@@ -30,7 +30,7 @@ import {
   statementsOf,
 } from './ready.ts';
 import { Rows, Stale } from './rows.ts';
-import { ownFault, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import { CONFLICT_TRIES, Single, type SingleOptions } from './single.ts';
 import type { BlockResult, Statement } from './wire.ts';
 
@@ -62,7 +62,7 @@ export class Passes {
   /** The entry after this transaction is the one that is doubted. */
   #thenOne = false;
   /** Of the entry in hand alone, how often the connection broke. */
-  #deaths = { key: '', count: 0 };
+  #deaths = { key: '', count: 0, last: '' };
 
   constructor(session: Session, options: PassOptions) {
     this.#session = session;
@@ -136,8 +136,7 @@ export class Passes {
       if (before) return failed(before);
       const outcome = await this.#alone(ready);
       if (outcome.kind !== 'applied') return outcome;
-      const after = await this.#single.outside(plan.after, values);
-      return after ? afterwards(after) : outcome;
+      return await this.#single.afterwards(plan.after, values, outcome);
     } catch (error) {
       throw this.#judged(error, [ready]);
     } finally {
@@ -153,12 +152,9 @@ export class Passes {
 
   /** Starts a transaction that may write. */
   async begin(): Promise<void> {
-    const look = { sql: "SELECT current_setting('transaction_read_only')" };
-    const [result] = await this.#session.run([[...this.#session.begin, look]], { keepRows: true });
+    await this.#session.mustBeWritable();
+    const [result] = await this.#session.run([this.#session.begin]);
     if (result?.error) throw ownFault(result.error);
-    if (result?.rows[0]?.[0] !== 'on') return;
-    await this.rollback();
-    throw new Outage('25006', 'it is read-only');
   }
 
   /** One entry in the open transaction. */
@@ -241,14 +237,17 @@ export class Passes {
     if (this.#ledger.isDuplicate(result, 0)) return DUPLICATE;
     if (isConflict(error.code)) throw new Conflict(error);
     if (isOutage(error.code) || error.code === '57014') throw new Fewer(index);
-    if (this.#options.exactlyOnce && result.tags.length === 0) throw ownFault(error);
+    // The ledger's row: an entry before it may have done away with the ledger.
+    if (this.#options.exactlyOnce && result.tags.length === 0)
+      throw index > 0 ? new Fewer(index) : ownFault(error);
+    if (error.code === '25006') throw new Fewer(index);
     checkFresh(entry, error);
     return failed(error);
   }
 
   #alone(ready: Ready): Promise<Outcome> | Outcome {
     const isDeadly = this.#deaths.count >= MAX_DEATHS && this.#deaths.key === ready.key;
-    return isDeadly ? failed(poison(MAX_DEATHS)) : this.#single.run(ready);
+    return isDeadly ? failed(poison(MAX_DEATHS, this.#deaths.last)) : this.#single.run(ready);
   }
 
   async #commit(): Promise<void> {
@@ -267,20 +266,19 @@ export class Passes {
     else if (ms > SLOW_MS) this.#chunk = Math.max(1, ready.length >> 1);
     else if (ms < FAST_MS) this.#chunk = Math.min(MAX_CHUNK, this.#chunk * 4);
     this.#thenOne = false;
-    if (ready.some(({ key }) => key === this.#deaths.key)) this.#deaths = { key: '', count: 0 };
+    if (ready.some(({ key }) => key === this.#deaths.key)) this.#deaths = { key: '', count: 0, last: '' };
     this.#session.isPatient = true;
   }
 
   /** After the connection broke: one of the entries in hand may be what breaks it. */
   #judged(error: unknown, ready: readonly Ready[]): unknown {
     if (error instanceof Conflict) return ownFault(error.error);
-    if (!(error instanceof Outage) || !BROKEN.test(error.reason)) return error;
+    if (!(error instanceof Outage) || !error.isBroken) return error;
     this.#chunk = 1;
     const [only] = ready;
     if (!only || ready.length > 1 || error.message.includes('answer')) return error;
-    this.#deaths = { key: only.key, count: this.#deaths.key === only.key ? this.#deaths.count + 1 : 1 };
+    const count = this.#deaths.key === only.key ? this.#deaths.count + 1 : 1;
+    this.#deaths = { key: only.key, count, last: `${error.message} (${error.reason})` };
     return error;
   }
 }
-
-const BROKEN = /^(08006|ECONNRESET|EPIPE|57P0[125])$/;

@@ -5,8 +5,8 @@
  *   statement that would begin or end a transaction is refused.
  * - VACUUM, CREATE INDEX CONCURRENTLY and whatever else must be outside a transaction runs alone: before or after the
  *   rest of the entry, which keeps a transaction of its own. Between other statements it is refused.
- * - SET, LISTEN, PREPARE, TEMP tables, session locks: what outlives a transaction runs alone, and the session is made as
- *   new after it.
+ * - SET, LISTEN, PREPARE, TEMP tables, session locks, and DO, which may do any of that: what outlives a transaction runs
+ *   alone, and the session is made as new after it.
  * - COPY from or to the client is refused, and so is writing to the queue's own tables.
  */
 import { callOf } from '../call.ts';
@@ -19,7 +19,7 @@ import { nameOf, type Statement, splitStatements } from './statements.ts';
 export interface Plan {
   /** Run outside a transaction, before the body. */
   readonly before: readonly Step[];
-  /** What must be first in the transaction, before any row is read or written: SET. */
+  /** What must be first in the transaction, before any row is read or written: SET TRANSACTION. */
   readonly lead: readonly Step[];
   /** Run as one atomic unit. */
   readonly body: readonly Step[];
@@ -98,9 +98,11 @@ export function planSql(sql: string): Plan {
   }
   checkBody(statements.slice(from, to), kinds.slice(from, to));
   let leading = from;
-  while (leading < to && statements[leading]?.tokens[0] === 'SET') leading++;
+  for (let at = from; at < to && statements[at]?.tokens[0] === 'SET'; at++)
+    if (isOfTransaction(statements[at] as Statement)) leading = at + 1;
   const { binding, steps } = bindingOf(statements);
-  const reset = kinds.includes('session') || LASTING.test(sql);
+  const reset =
+    kinds.includes('session') || statements.some(({ tokens }) => tokens[0] === 'DO') || LASTING.test(sql);
   return {
     before: steps.slice(0, from),
     lead: steps.slice(from, leading),
@@ -116,6 +118,11 @@ export function planSql(sql: string): Plan {
 
 function isRowCall({ tokens }: Statement): boolean {
   return tokens[0] === 'CALL' && nameOf(tokens[1] ?? '') === 'queue_insert';
+}
+
+/** SET TRANSACTION, SET LOCAL transaction_isolation and the like: refused once a row was read or written. */
+function isOfTransaction({ tokens }: Statement): boolean {
+  return tokens.slice(1, 3).some((token) => /^TRANSACTION/i.test(nameOf(token)));
 }
 
 function kindOf({ tokens }: Statement): Kind {

@@ -4,7 +4,7 @@ import { EntryFault } from '../outage.ts';
 import { SAVEPOINT } from '../plan.ts';
 import type { Row } from '../row.ts';
 import type { Outcome } from '../sink.ts';
-import { type Ledger, ledgerId } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import type { Migrator } from './migrate.ts';
 import type { Job } from './orders.ts';
 import { APPLIED, DUPLICATE_ROW, failed } from './outcomes.ts';
@@ -50,7 +50,7 @@ export class Plans {
     const plan = this.of(job.sql);
     const values = plan.call ? [] : valuesFor(plan.binding, job.params);
     if (job.schema !== undefined && !migrator.isSettled(job.schema)) await migrator.apply(job.schema);
-    if (!plan.call) return { plan, values, key: ledgerId(job.key) };
+    if (!plan.call) return { plan, values, key: job.key };
     this.#rows.forget();
     await this.#learn([job]);
     return this.#row(plan, job);
@@ -62,9 +62,8 @@ export class Plans {
       try {
         const { call } = this.of(sql);
         if (call) rows.push(rowOf(call, params));
-      } catch (error) {
+      } catch {
         // `prepare` says what is wrong with it.
-        if (!(error instanceof EntryFault)) throw error;
       }
     }
     await this.#rows.learn(rows);
@@ -87,11 +86,11 @@ export class Plans {
           break;
         }
         if (plan.call && entries.some((entry) => isReady(entry) && entry.plan.changesSchema)) break;
-        entries.push(plan.call ? this.#row(plan, job) : { plan, values, key: ledgerId(key) });
+        entries.push(plan.call ? this.#row(plan, job) : { plan, values, key });
       } catch (error) {
-        if (!(error instanceof EntryFault)) throw error;
+        if (error instanceof Stale) throw error;
         // A function that one before it calls may yet make what this row lacks.
-        if (error.code === 'BAD_ROW' && entries.some(isReady)) break;
+        if (error instanceof EntryFault && error.code === 'BAD_ROW' && entries.some(isReady)) break;
         entries.push(failed(error));
       }
     }
@@ -104,7 +103,7 @@ export class Plans {
     const isFresh = this.#rows.isFresh(row);
     try {
       const { body, values } = this.#rows.steps(row);
-      return { plan: { ...plan, body }, values, key: ledgerId(key), row: { isFresh } };
+      return { plan: { ...plan, body }, values, key, row: { isFresh } };
     } catch (error) {
       if (error instanceof EntryFault && !isFresh) throw new Stale();
       throw error;

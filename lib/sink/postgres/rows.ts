@@ -22,9 +22,9 @@ import {
   type Row,
   shown,
 } from '../row.ts';
-import { isConflict, isOutage } from './errors.ts';
+import { isConflict, isOutage, ownFault } from './errors.ts';
 import type { Step, Value } from './params.ts';
-import { ownFault, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import { type Column, findTable, type Table } from './tables.ts';
 
 export interface RowSteps {

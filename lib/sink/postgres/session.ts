@@ -3,39 +3,46 @@
  *
  * States: idle (no connection, none asked for), connecting, ready. Whatever fails, the state after it is idle with the
  * error kept, and the next call that needs a connection starts a new one. A server that has stopped answering is found
- * out by knocking: a second connection asks for TLS, which every living server answers at once.
+ * out by knocking: a second connection asks for TLS, which every living server answers at once. One that answers and yet
+ * gets nothing done (its disk hangs, its standby is gone) is found out by a write: after a connection has broken, the
+ * next one is ready only once it has written something.
  */
-import { connect, type Socket } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import pg, { type Connection } from 'pg';
 import { codeOf, messageOf } from '../../errors.ts';
-import { LEDGER } from '../plan.ts';
+import { LEDGER, SAVEPOINT } from '../plan.ts';
 import { type Access, accessOf } from './credentials.ts';
-import { Outage, ServerError } from './errors.ts';
+import { Outage, ownFault, ServerError } from './errors.ts';
+import { findLedger } from './home.ts';
 import type { SessionOptions } from './orders.ts';
+import { type BackendKey, CANCEL_GRACE_MS, cancel, knock } from './reach.ts';
 import { type BlockResult, type Statement, Wire } from './wire.ts';
 
 /** Without a word for this long, the server is knocked at. */
 const SILENCE_MS = 1000;
-/** A living server answers sooner, however busy it is. */
-const KNOCK_MS = 3000;
-/** What a cancelled statement may take to end. */
-const CANCEL_GRACE_MS = 3000;
 /** A connection that nobody uses is given back: others may wait for one. */
 const IDLE_MS = 2000;
 const IMPATIENT_MS = 100;
-const CREATE_TRIES = 5;
-const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+const CANCEL_AGAIN_MS = 200;
+/** A write that takes longer says that the server is slow, whatever runs on it. */
+const SLOW_WRITE_MS = 1000;
 
 export class Session {
   readonly #options: SessionOptions;
   #wire: Wire | undefined;
   #connecting: Promise<void> | undefined;
   #access: Access | undefined;
-  #key: { processID: number; secretKey: number } | undefined;
+  #key: BackendKey | undefined;
+  #cancelling: Promise<void> | undefined;
+  /** The last connection broke while it was in use. */
+  #isDoubted = false;
   #failure: Outage | undefined;
   #idle: NodeJS.Timeout | undefined;
   /** The schema that holds the queue's own tables, quoted. */
   schema = '';
+  /** The database can hold every text. */
+  isUnicode = true;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -61,10 +68,8 @@ export class Session {
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined;
     });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((done) => {
-      timer = setTimeout(() => done('late'), ms);
-    });
+    const { promise: late, resolve } = Promise.withResolvers<'late'>();
+    const timer = setTimeout(resolve, ms, 'late');
     const how = await Promise.race([this.#connecting, late]);
     clearTimeout(timer);
     if (this.#wire) return;
@@ -104,9 +109,11 @@ export class Session {
       return await wire.run(blocks, options);
     } catch (error) {
       if (this.#wire === wire) this.#wire = undefined;
-      throw outageOf(error);
+      this.#isDoubted = true;
+      throw outageOf(error, true);
     } finally {
       stop();
+      await this.#cancelling;
     }
   }
 
@@ -123,16 +130,54 @@ export class Session {
     ];
   }
 
-  /** Makes the session as new: settings, temporary tables, locks, prepared statements. */
-  async reset(): Promise<void> {
-    if (!this.#wire) return;
-    const [result] = await this.run([[...this.#wire.forget(), { sql: 'DISCARD ALL' }]], { fresh: true });
-    if (result?.error) this.close();
+  /** A statement has changed the session behind the queue's back, as far as the server says so. */
+  get isChanged(): boolean {
+    return this.#wire?.isChanged === true;
   }
 
-  /** The statements are parsed anew from now on. */
+  /** Makes the session as new: settings, temporary tables, locks, prepared statements. Never throws. */
+  async reset(): Promise<void> {
+    this.#wire?.forget();
+    await this.#tidy([{ sql: 'DISCARD ALL' }]);
+    if (this.#wire) this.#wire.isChanged = false;
+  }
+
+  /** The statements are parsed anew from now on. Never throws. */
   async forget(): Promise<void> {
-    if (this.#wire) await this.run([this.#wire.forget()], { fresh: true });
+    if (this.#wire) await this.#tidy(this.#wire.forget());
+  }
+
+  /** What has been committed stays so when the connection breaks over this: the next one is as new. */
+  async #tidy(statements: readonly Statement[]): Promise<void> {
+    if (!this.#wire) return;
+    try {
+      const [result] = await this.run([statements], { fresh: true });
+      if (result?.error) this.close();
+    } catch {
+      this.close();
+    }
+  }
+
+  /** @throws Outage when the server takes no writes now. */
+  async mustBeWritable(): Promise<void> {
+    const look = { sql: "SELECT current_setting('transaction_read_only')" };
+    const [result] = await this.run([[look]], { fresh: true, keepRows: true });
+    if (result?.error) throw ownFault(result.error);
+    if (result?.rows[0]?.[0] === 'on') throw new Outage('25006', 'it is read-only');
+  }
+
+  /** @throws Outage when a small write takes long: what ran for too long was not to blame. */
+  async mustBeQuick(): Promise<void> {
+    const began = performance.now();
+    const most = Math.max(SLOW_WRITE_MS, this.#options.statementTimeout / 4);
+    if (this.#wire) await this.#tryWriting(this.#wire, most);
+    if (performance.now() - began > most)
+      throw new Outage('57014', 'the server is too slow: nothing is to blame for the time it takes');
+  }
+
+  /** The connection is of no use any more. */
+  destroy(why: Error): void {
+    this.#wire?.destroy(new Outage('08006', why.message));
   }
 
   close(): void {
@@ -148,6 +193,8 @@ export class Session {
       this.#access = accessOf(this.#options.url);
       wire = await this.#open(this.#access);
       await this.#setUp(wire);
+      if (this.#isDoubted) await this.#tryWriting(wire);
+      this.#isDoubted = false;
       this.#wire = wire;
       this.connections += 1;
       this.#failure = undefined;
@@ -183,27 +230,23 @@ export class Session {
     throw new Outage('BAD_TARGET', 'there is no way to connect');
   }
 
-  /** Finds the ledger, or makes it; several spools may be at it at once. */
   async #setUp(wire: Wire): Promise<void> {
-    const find =
-      `SELECT coalesce((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace ` +
-      `WHERE c.oid = to_regclass('${LEDGER}')), current_schema()), to_regclass('${LEDGER}') IS NOT NULL`;
-    for (let tries = 0; ; tries++) {
-      const [found] = await this.#runOn(wire, [[{ sql: find }]], { fresh: true, keepRows: true });
-      if (found?.error) throw ownFault(found.error);
-      const [schema, isThere] = found?.rows[0] ?? [];
-      if (!schema) {
-        const hint = 'Set search_path for this user, or create the schema that it names.';
-        throw new Outage('3F000', 'there is no schema to keep the ledger in', { hint });
-      }
-      this.schema = `"${schema.replaceAll('"', '""')}"`;
-      if (isThere === 't' || !this.#options.exactlyOnce) return;
-      const create = `CREATE TABLE IF NOT EXISTS ${this.ledger}(id text PRIMARY KEY, applied_at bigint NOT NULL)`;
-      const [made] = await this.#runOn(wire, [[{ sql: create }]], { fresh: true });
-      // Two at once: one is told that a type or a row of the catalogue is there already.
-      const isRace = /^(23505|42P07|42710|40001|XX000)$/.test(made?.error?.code ?? '');
-      if (made?.error && !(isRace && tries < CREATE_TRIES)) throw ownFault(made.error);
-    }
+    const ask = async (sql: string): Promise<BlockResult> =>
+      (await this.#runOn(wire, [[{ sql }]], { fresh: true, keepRows: true }))[0] as BlockResult;
+    const { schema, isUnicode } = await findLedger(ask, this.#options.exactlyOnce);
+    this.schema = schema;
+    this.isUnicode = isUnicode;
+  }
+
+  /** Commits a transaction that has written and leaves nothing behind. @throws Outage. */
+  async #tryWriting(wire: Wire, budget?: number): Promise<void> {
+    if (!this.#options.exactlyOnce) return;
+    // Of its own, or one that hangs would keep the others waiting.
+    const row = `INSERT INTO ${this.ledger} VALUES ('probe ${randomUUID()}', 0)`;
+    const texts = [`SAVEPOINT ${SAVEPOINT}`, row, `ROLLBACK TO ${SAVEPOINT}`, 'COMMIT'];
+    const block = [...this.begin, ...texts.map((sql) => ({ sql }))];
+    const [result] = await this.#runOn(wire, [block], { fresh: true, ...(budget ? { budget } : {}) });
+    if (result?.error) throw ownFault(result.error);
   }
 
   /** Watches over an exchange: its time, and that the server lives. */
@@ -211,83 +254,47 @@ export class Session {
     const began = performance.now();
     let knocked = began;
     let cancelledAt = 0;
-    let knock: Socket | undefined;
+    let asked = 0;
+    let knocking: Socket | undefined;
     const dead = (what: string): void => wire.destroy(new Outage('08006', what));
     const timer = setInterval(() => {
       const now = performance.now();
-      if (cancelledAt === 0 && now - began > budget) {
-        cancelledAt = now;
+      if (now - began > budget && now - asked > CANCEL_AGAIN_MS && !this.#cancelling) {
+        cancelledAt ||= now;
+        asked = now;
         this.cancelled = true;
-        this.#cancel();
+        // Again and again: between two statements the server takes no notice.
+        this.#cancelling = cancel(this.#access, this.#key).finally(() => {
+          this.#cancelling = undefined;
+        });
       }
       if (cancelledAt > 0 && now - cancelledAt > CANCEL_GRACE_MS)
         dead('the server does not stop a statement');
-      if (now - Math.max(wire.heard, knocked) < SILENCE_MS || knock) return;
+      if (now - Math.max(wire.heard, knocked) < SILENCE_MS || knocking) return;
       knocked = now;
-      knock = this.#knock((lives) => {
-        knock = undefined;
+      knocking = knock(this.#access, (lives) => {
+        knocking = undefined;
         knocked = performance.now();
         if (!lives) dead('the server does not answer');
       });
     }, 50);
     return () => {
       clearInterval(timer);
-      knock?.destroy();
+      knocking?.destroy();
     };
-  }
-
-  /** Any answer will do. A refusal is one too: it is the kernel's, and the server is gone. */
-  #knock(answer: (lives: boolean) => void): Socket {
-    const socket = this.#reach();
-    const timer = setTimeout(() => settle(false), KNOCK_MS);
-    let isSettled = false;
-    const settle = (lives: boolean): void => {
-      clearTimeout(timer);
-      if (!isSettled) answer(lives);
-      isSettled = true;
-      socket.destroy();
-    };
-    socket.on('connect', () => socket.write(SSL_REQUEST));
-    socket.on('data', () => settle(true));
-    socket.on('error', () => settle(false));
-    // A server that is out of connections closes it without a word.
-    socket.on('end', () => settle(true));
-    socket.on('close', () => clearTimeout(timer));
-    return socket;
-  }
-
-  #cancel(): void {
-    if (!this.#key) return;
-    const { processID, secretKey } = this.#key;
-    const request = Buffer.alloc(16);
-    request.writeInt32BE(16, 0);
-    request.writeInt32BE(80877102, 4);
-    request.writeInt32BE(processID, 8);
-    request.writeInt32BE(secretKey, 12);
-    const socket = this.#reach();
-    socket.on('error', () => {});
-    socket.on('connect', () => socket.end(request));
-    socket.setTimeout(CANCEL_GRACE_MS, () => socket.destroy());
-  }
-
-  #reach(): Socket {
-    const { host = '', port = 5432 } = this.#access?.client ?? {};
-    return host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
   }
 }
 
-/** What fails in a statement of ours is never an entry's fault. */
-export function ownFault(error: ServerError): Outage {
-  return new Outage(error.code, error.message);
-}
-
-/** Why there is no connection, or no more. */
-function outageOf(error: unknown): Outage {
-  if (error instanceof Outage) return error;
-  if (error instanceof ServerError) return ownFault(error);
+/** Why there is no connection, or, `isBroken`, no more. */
+function outageOf(error: unknown, isBroken = false): Outage {
+  if (error instanceof Outage || error instanceof ServerError)
+    return new Outage(error instanceof Outage ? error.reason : error.code, error.message, {
+      hint: error.hint,
+      isBroken,
+    });
   // Several addresses, none of which answers: each has an error of its own.
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   const message = messageOf(first);
   if (message === 'timeout expired') return new Outage('08001', 'the server does not answer');
-  return new Outage(codeOf(first) ?? '08006', message);
+  return new Outage(codeOf(first) ?? '08006', message, { isBroken });
 }

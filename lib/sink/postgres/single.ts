@@ -2,10 +2,10 @@
 import type { Outcome } from '../sink.ts';
 import { isConflict, isOutage, Outage, ServerError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
-import { conflictOr, DUPLICATE, failed, inDoubt } from './outcomes.ts';
+import { conflictOr, DUPLICATE, failed, failedAfterwards, inDoubt } from './outcomes.ts';
 import type { Step, Value } from './params.ts';
 import { appliedBy, bound, checkFresh, type Ready } from './ready.ts';
-import { ownFault, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import type { BlockResult, Statement } from './wire.ts';
 
 export interface SingleOptions {
@@ -53,8 +53,9 @@ export class Single {
       if (error.code === '55P03') this.#session.isPatient = false;
       if (isOutage(error.code))
         throw new Outage(error.code, error.message, { duringEntry: error.code !== '55P03' });
-      if (error.code === '25006' && !this.#options.exactlyOnce) throw ownFault(error);
-      if (error.code === '57014') return failed(this.#isLate(began) ? this.#tooLong() : error);
+      // A standby refuses more than writes.
+      if (error.code === '25006' || at < lead.length) await this.#session.mustBeWritable();
+      if (error.code === '57014') return failed(this.#isLate(began) ? await this.#tooLong() : error);
       checkFresh(ready, error);
       if (fresh) return failed(error);
       // What was prepared before may be out of date: no entry fails for that.
@@ -71,9 +72,20 @@ export class Single {
       const error = result?.error;
       if (!error) continue;
       if (isOutage(error.code)) throw new Outage(error.code, error.message, { duringEntry: true });
+      await this.#session.mustBeWritable();
       return error.code === '57014' && this.#isLate(began) ? this.#tooLong() : error;
     }
     return undefined;
+  }
+
+  /** What comes after the entry's transaction, which is committed whatever becomes of this. */
+  async afterwards(steps: readonly Step[], values: readonly Value[], outcome: Outcome): Promise<Outcome> {
+    try {
+      const error = await this.outside(steps, values);
+      return error ? failedAfterwards(error) : outcome;
+    } catch (error) {
+      throw inDoubt(error);
+    }
   }
 
   /** A transaction whose last statement is COMMIT; rolled back when a statement failed. */
@@ -93,7 +105,9 @@ export class Single {
     return this.#session.cancelled || performance.now() - began >= this.#options.statementTimeout * 0.9;
   }
 
-  #tooLong(): ServerError {
+  /** @throws Outage when it is not the entry that is slow. */
+  async #tooLong(): Promise<ServerError> {
+    await this.#session.mustBeQuick();
     return new ServerError({
       code: '57014',
       message: `it ran longer than ${this.#options.statementTimeout} ms and was stopped`,

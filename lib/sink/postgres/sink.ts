@@ -5,6 +5,7 @@
  * target); each call here hands it an order and waits for the answer. No call waits for a server that is down: the thread
  * connects in the background, and until it has, calls throw a SinkOutage within moments.
  */
+import { existsSync } from 'node:fs';
 import { MessageChannel, receiveMessageOnPort, Worker as Thread } from 'node:worker_threads';
 import { shownTarget } from '../../config.ts';
 import { executablePath } from '../../package.ts';
@@ -22,6 +23,7 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 /** The thread bounds its own times, in several times that of a statement. This is for one that has lost its way. */
 const LOST_THREAD_MS = 60_000;
 const STATEMENTS = 10;
+const PROGRAM = executablePath('postgres.cjs');
 const CLOSE_MS = 500;
 
 type Keyed = { readonly entry: Entry; readonly key: string };
@@ -98,13 +100,16 @@ export class PostgresSink implements Sink {
   /** @throws SinkOutage. */
   #call(order: Order): Answer {
     const wait = this.#options.connectTimeout ?? (this.#isDown ? NEXT_WAIT_MS : FIRST_WAIT_MS);
-    this.#thread ??= new RunningThread(this.#dataForThread());
+    this.#thread ??= this.#start();
     const { statementTimeout = STATEMENT_TIMEOUT_MS } = this.#options;
     const answer = this.#thread.ask(order, wait, LOST_THREAD_MS + wait + STATEMENTS * statementTimeout);
     for (const warning of answer?.warnings ?? []) this.#options.warn?.(warning);
     if (!answer) {
       this.close();
-      throw new SinkOutage(this.target, 'NO_DRIVER', "the driver's thread does not answer");
+      // A COMMIT may have been on its way.
+      throw new SinkOutage(this.target, 'NO_DRIVER', "the driver's thread does not answer", {
+        inDoubt: true,
+      });
     }
     this.#isDown = answer.isConnected === false;
     if (!answer.outage) return answer;
@@ -113,9 +118,17 @@ export class PostgresSink implements Sink {
     throw new SinkOutage(this.target, reason, message, more);
   }
 
+  /** A thread that can't be loaded would be waited for as one that works. */
+  #start(): RunningThread {
+    if (existsSync(PROGRAM)) return new RunningThread(this.#dataForThread());
+    const hint = 'Install hookspool again with npm.';
+    throw new SinkOutage(this.target, 'NO_DRIVER', `${PROGRAM} is missing`, { hint });
+  }
+
   #dataForThread(): Omit<ThreadData, 'port' | 'cells'> {
     const { busyTimeout, exactlyOnce, statementTimeout = STATEMENT_TIMEOUT_MS } = this.#options;
-    const lockTimeout = busyTimeout + BEYOND_DEADLOCK_MS;
+    // Shorter than an entry may run, or the wait for another's lock would be taken for the entry's own time.
+    const lockTimeout = Math.ceil(Math.min(busyTimeout + BEYOND_DEADLOCK_MS, statementTimeout * 0.75));
     return { role: 'postgres', session: { url: this.#url, exactlyOnce, statementTimeout, lockTimeout } };
   }
 }
@@ -135,7 +148,7 @@ class RunningThread {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const workerData: ThreadData = { ...data, port: port2, cells: this.#cells };
-    this.#thread = new Thread(executablePath('postgres.cjs'), { workerData, transferList: [port2] });
+    this.#thread = new Thread(PROGRAM, { workerData, transferList: [port2] });
     this.#thread.unref();
     this.#thread.on('error', () => {});
   }

@@ -4,7 +4,8 @@
  */
 import { OWN_TABLES } from '../plan.ts';
 import { badRow, closeTo, shown } from '../row.ts';
-import { ownFault, type Session } from './session.ts';
+import { ownFault } from './errors.ts';
+import type { Session } from './session.ts';
 
 export interface Table {
   /** SCHEMA.TABLE, as messages and the table of hashes name it. */

@@ -16,6 +16,9 @@ interface Call {
   readonly order: Order;
 }
 
+/** What comes when no transaction is open. */
+const STARTS = new Set(['many', 'alone', 'begin', 'applied']);
+
 const data = workerData as ThreadData;
 const warnings: string[] = [];
 const session = new Session(data.session);
@@ -33,6 +36,8 @@ async function obey({ order, wait }: Call): Promise<Answer> {
     return { isConnected: false, outage: plain(error) };
   }
   try {
+    if (session.isChanged && STARTS.has(kind)) await session.reset();
+    await session.ready(wait);
     return await carry(kind, jobs, keys);
   } catch (error) {
     // A new connection may find another server behind the name, and settings that were changed. A lock is only a lock.
@@ -84,6 +89,8 @@ function listen(port: MessagePort): void {
   });
 }
 
+// What the server sent is more than the driver can take in, such as a value of more than 512 MB.
+process.on('uncaughtException', (error) => session.destroy(error));
 process.on('exit', () => {
   Atomics.store(data.cells, 1, 1);
   Atomics.notify(data.cells, 0);

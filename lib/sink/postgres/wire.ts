@@ -4,8 +4,10 @@
  * pg connects, does TLS and authenticates; from then on its connection is ours, because its queries go one at a time.
  * Statements go in blocks: each ends with a Sync, and the error of one statement makes the server skip the rest of its
  * block, and no more. A text that comes again is prepared under a name and parsed only once, unless `fresh` asks for a
- * new look at it.
+ * new look at it. The names are of this connection alone: behind a pooler, where another client may have been on the
+ * server's side of it, a name is this one's or is not there, and what is not there is prepared again.
  */
+import { randomBytes } from 'node:crypto';
 import type { Connection } from 'pg';
 import { serialize } from 'pg-protocol';
 import { ServerError } from './errors.ts';
@@ -47,6 +49,8 @@ interface Exchange {
   readonly names: string[][];
   readonly keepRows: boolean;
   at: number;
+  /** How many of the block's names are prepared. */
+  parsed: number;
   done: (blocks: BlockResult[]) => void;
   fail: (error: Error) => void;
 }
@@ -60,6 +64,7 @@ export class Wire {
   /** By text: the names of prepared statements; '' for a text that came once. */
   #names = new Map<string, string>();
   #prepared = new Set<string>();
+  readonly #prefix = `q${randomBytes(6).toString('hex')}_`;
   #count = 0;
   #exchange: Exchange | undefined;
   #lost: Error | undefined;
@@ -67,6 +72,8 @@ export class Wire {
   #lastError: ServerError | undefined;
   /** performance.now() of the last message. */
   heard = performance.now();
+  /** A setting that the server tells of has changed. */
+  isChanged = false;
 
   /** @param onLost called once, when the connection is gone. */
   constructor(connection: Connection, onLost: (error: Error) => void) {
@@ -106,7 +113,7 @@ export class Wire {
     }
     return new Promise((done, fail) => {
       const results = blocks.map(() => ({ tags: [], rows: [] }));
-      this.#exchange = { blocks: results, names, keepRows, at: 0, done, fail };
+      this.#exchange = { blocks: results, names, keepRows, at: 0, parsed: 0, done, fail };
       this.heard = performance.now();
       this.#connection.stream.write(Buffer.concat(bytes));
     });
@@ -151,7 +158,7 @@ export class Wire {
       return '';
     }
     if (this.#count >= MAX_NAMES) return '';
-    const name = `q${++this.#count}`;
+    const name = `${this.#prefix}${++this.#count}`;
     this.#names.set(sql, name);
     return name;
   }
@@ -160,11 +167,20 @@ export class Wire {
     for (const [sql, name] of this.#names) if (name === '') this.#names.delete(sql);
   }
 
+  /** A name that is not there, or that is: the same again without it. */
+  #errorOf(message: Message): ServerError {
+    const error = new ServerError(message as Message & { message: string });
+    if (!/^(26000|42P05)$/.test(error.code) || !error.message.includes(this.#prefix)) return error;
+    this.#names.clear();
+    this.#prepared.clear();
+    return new ServerError({ ...error, message: error.message, code: '40001' });
+  }
+
   #receive(message: Message): void {
     this.heard = performance.now();
     const exchange = this.#exchange;
     if (message.name === 'error') {
-      const error = new ServerError(message as Message & { message: string });
+      const error = this.#errorOf(message);
       if (error.severity === 'FATAL' || error.severity === 'PANIC' || /^57P/.test(error.code))
         this.#lastError = error;
       const block = exchange?.blocks[exchange.at];
@@ -175,10 +191,13 @@ export class Wire {
     if (!exchange || !block) return;
     switch (message.name) {
       case 'parseComplete': {
-        const name = exchange.names[exchange.at]?.shift();
+        const name = exchange.names[exchange.at]?.[exchange.parsed++];
         if (name) this.#prepared.add(name);
         break;
       }
+      case 'parameterStatus':
+        this.isChanged = true;
+        break;
       case 'dataRow':
         if (exchange.keepRows) block.rows.push(message.fields ?? []);
         break;
@@ -193,6 +212,7 @@ export class Wire {
         break;
       case 'readyForQuery':
         exchange.at += 1;
+        exchange.parsed = 0;
         if (exchange.at === exchange.blocks.length) {
           this.#exchange = undefined;
           exchange.done(exchange.blocks);
