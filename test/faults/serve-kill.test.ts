@@ -11,7 +11,7 @@ import { Client, killWorker } from '../support/clients.ts';
 import { compare, FULL, faultRun } from '../support/faults.ts';
 import { type Project, project, waitFor } from '../support/project.ts';
 import { drained, lockDatabase, logged, withLog } from '../support/queue.ts';
-import { logItems, push, serve } from '../support/serve.ts';
+import { logItems, push, type Server, serve } from '../support/serve.ts';
 
 /** The process that writes directly; the server goes on without it, and starts another. */
 function killDirectWriter({ child }: Server): boolean {
