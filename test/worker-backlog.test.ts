@@ -257,3 +257,18 @@ test('while names wait to be taken it sleeps, and is told of expected ones toget
   assert.equal(backlog.ready, all.length);
   assert.ok(waits < 30, `it woke ${waits} times`);
 });
+
+test('the event of an unlink brings no name back', async (t) => {
+  const { backlog, put, unlink, next } = setup(t);
+  const [a, b] = names(2) as [string, string];
+  put(a);
+  await backlog.wait(0);
+  assert.equal(next(), a);
+  unlink(a);
+  backlog.forget(a);
+  await backlog.wait(60_000);
+  backlog.refill();
+  assert.equal(backlog.ready, 0);
+  put(b);
+  assert.equal(await waitFor('the next one', () => next()), b);
+});

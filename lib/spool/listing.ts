@@ -1,5 +1,5 @@
 /** Looking through a directory that may hold a million names. */
-import { opendirSync, readdirSync, statSync } from 'node:fs';
+import { lstatSync, opendirSync, readdirSync, statSync } from 'node:fs';
 import { codeOf } from '../errors.ts';
 
 /** Names read from a directory at a time. */
@@ -29,6 +29,11 @@ export function listing(directory: string): string[] {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
+}
+
+/** True when something is there, whatever it is. */
+export function isNamed(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** When it was last changed, in milliseconds; 0 when it is not there. */

@@ -15,11 +15,12 @@
  * only after a listing since the watch was opened, and unfinished entries are looked at again when new ones come.
  */
 import { type FSWatcher, watch } from 'node:fs';
+import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { codeOf } from '../errors.ts';
 import { isEntryName } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
-import { forEachName, mtimeOf, TICK_MS } from '../spool/listing.ts';
+import { forEachName, isNamed, mtimeOf, TICK_MS } from '../spool/listing.ts';
 import { Lanes } from '../spool/order.ts';
 import { MAX_LEAD_US, microsOf, nowMicros } from '../spool/sequence.ts';
 import { Nap } from './nap.ts';
@@ -148,7 +149,8 @@ export class Backlog {
     if (this.#untilListing(now) <= 0) this.list();
     // After a listing, too: it may have left out a name whose event is here already.
     if (!this.#mustList && this.#hints.size > 0) {
-      this.#addNew([...this.#hints]);
+      // The event of our own unlink comes when the name is forgotten: taken for an entry, it would count as one.
+      this.#addNew([...this.#hints].filter((name) => isNamed(join(this.#spool.pending, name))));
       this.#hints.clear();
     }
     this.#place(this.#putOff.takeDue(now));
