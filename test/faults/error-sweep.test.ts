@@ -204,7 +204,9 @@ for (const name of PRODUCER_NAMES) {
         await inLanes(cases, async ({ fault, context }, index) => {
           fakeWorker(self);
           const text = `${index}:${describe(fault).replaceAll(' ', '-')}`;
-          const result = await strike(self, fault, command(text));
+          // Node, which the bash library asks when it fails, has pipes of its own, on which it hangs.
+          const isAlone = name.startsWith('the bash library') && NODES_OWN.has(fault.call);
+          const result = await strike(self, { ...fault, isAlone }, command(text));
           // Node itself may be unable to start, and says so in its own way.
           assert.ok(
             result.code === 0 || result.code === 1,

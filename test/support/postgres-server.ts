@@ -81,6 +81,8 @@ export async function startServer(settings: readonly string[] = []): Promise<Ser
   });
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
   const own = [`listen_addresses='127.0.0.1'`, `port=${port}`, `unix_socket_directories='${dir}'`];
+  // Elsewhere a killed server would leave it for good.
+  own.push('dynamic_shared_memory_type=mmap');
   appendFileSync(join(data, 'postgresql.conf'), `${[...own, ...settings].join('\n')}\n`);
   const pids = (): number[] => (child?.pid === undefined ? [] : [child.pid, ...childrenOf(child.pid)]);
   const signal = (name: NodeJS.Signals): void => {
@@ -125,7 +127,7 @@ export async function startServer(settings: readonly string[] = []): Promise<Ser
       const all = pids();
       signal('SIGKILL');
       for (const pid of all) await ended(pid);
-      rmSync(join(data, 'postmaster.pid'), { force: true });
+      removeInterlock(data);
     },
     end: async () => {
       if (child?.pid !== undefined && isAlive(child.pid)) await self.kill();
@@ -133,6 +135,7 @@ export async function startServer(settings: readonly string[] = []): Promise<Ser
     },
     endNow: () => {
       signal('SIGKILL');
+      removeInterlock(data);
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     },
     freeze: () => {
@@ -194,12 +197,25 @@ function isOpen(directory: string): boolean {
   return directory === dirname(directory) || isOpen(dirname(directory));
 }
 
+/** Not one of those that connections get, which would take it while the server is down. */
 async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
+  for (let port = 10_000 + ((process.pid * 11) % 20_000); ; port++) {
+    const server = createServer();
+    const isFree = await new Promise<boolean>((done) => {
+      server.once('error', () => done(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+    });
+    if (isFree) return port;
+  }
+}
+
+/** Removes what keeps a second server from the data, of one that was killed: the file, and the segment that it names. */
+function removeInterlock(data: string): void {
+  const path = join(data, 'postmaster.pid');
+  if (!existsSync(path)) return;
+  const segment = readFileSync(path, 'utf8').split('\n')[6]?.trim().split(/ +/)[1];
+  if (segment) spawnSync('ipcrm', ['-m', segment], { stdio: 'ignore' });
+  rmSync(path, { force: true });
 }
 
 function childrenOf(parent: number): number[] {

@@ -29,6 +29,8 @@ export interface Fault {
   readonly when: string;
   /** Only calls on these files. */
   readonly paths?: readonly string[];
+  /** Not to its children either. */
+  readonly isAlone?: boolean;
 }
 
 export const describe = ({ kind, call, when, paths }: Fault): string =>
@@ -112,13 +114,14 @@ export async function strike(
   command: readonly string[],
   options: RunOptions = {},
 ): Promise<Struck> {
-  const { kind, call, when, paths = [] } = fault;
+  const { kind, call, when, paths = [], isAlone = false } = fault;
   const trace = join(self.dir, `trace-${++runs}`);
   const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:${kind}:when=${when}`];
   const only = paths.flatMap((path) => ['-P', path]);
   // strace's filter in the kernel makes the other calls cheap, but has it deliver no signals (seen with 6.1).
   const filter = kind.startsWith('error=') ? ['--seccomp-bpf'] : [];
-  const strace = ['strace', '-f', '-q', ...filter, '-y', '-o', trace, ...only, ...inject, ...command];
+  const follow = isAlone ? [] : ['-f'];
+  const strace = ['strace', ...follow, '-q', ...filter, '-y', '-o', trace, ...only, ...inject, ...command];
   const start = performance.now();
   const result = await self.run('timeout', ['-s', 'KILL', String(LIMIT_S), ...strace], options);
   assert.ok(performance.now() - start < LIMIT_S * 1000, `${describe(fault)}: it hangs\n${result.stderr}`);
