@@ -205,6 +205,10 @@ test('a wrong password and a missing database are outages that say what to do', 
   const wrong = await once(self, 1, { PGPASSWORD: 'not it', SQLITE_BUSY_TIMEOUT: '300' });
   assert.match(wrong.stderr, /28P01/);
   assert.doesNotMatch(wrong.stderr, /not it/);
+  const none = await once(self, 1, { PGPASSWORD: '', SQLITE_BUSY_TIMEOUT: '300' });
+  assert.match(none.stderr, /asks for a password, and there is none \(28P01\)/);
+  const port = await once(self, 1, { HIVE_DB: 'postgres://queue@:abc/x', SQLITE_BUSY_TIMEOUT: '300' });
+  assert.match(port.stderr, /one host and one port/);
   const missing = await once(self, 1, { HIVE_DB: server.url('nowhere'), SQLITE_BUSY_TIMEOUT: '300' });
   assert.match(missing.stderr, /"nowhere" does not exist \(3D000\)/);
   await once(self, 0, server.env(name));

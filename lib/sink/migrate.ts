@@ -11,7 +11,7 @@
  */
 import { messageOf } from '../errors.ts';
 import type { Db, Prepared } from './driver.ts';
-import { badSchema, lineAt, type Migration, readSchema, stampOf } from './migrations.ts';
+import { badSchema, lineOf, type Migration, readSchema, stampOf, statementsOf } from './migrations.ts';
 import { asOutage, isOutage, reasonOf } from './outage.ts';
 import { MIGRATIONS, refusalInMigration } from './plan.ts';
 import { type Statement, splitStatements } from './statements.ts';
@@ -76,7 +76,10 @@ export class Migrator {
     const has = this.#versionOf(name);
     const missing = migrations.filter(({ version }) => version > has);
     // All are checked before the first is run: a file that can't be applied as a whole is not begun.
-    const checked = missing.map((migration) => ({ migration, statements: statementsOf(path, migration) }));
+    const checked = missing.map((migration) => ({
+      migration,
+      statements: statementsOf(path, migration, splitStatements, refusalInMigration),
+    }));
     for (const { migration, statements } of checked) this.#run(path, name, migration, statements);
     this.#known.set(path, file.stamp);
     this.#settled.add(path);
@@ -125,18 +128,3 @@ export class Migrator {
 const CREATE =
   `CREATE TABLE IF NOT EXISTS main.${MIGRATIONS}(schema TEXT NOT NULL, version INTEGER NOT NULL, ` +
   'title TEXT NOT NULL, applied_at INTEGER NOT NULL, PRIMARY KEY(schema, version)) WITHOUT ROWID';
-
-/** @throws EntryFault BAD_SCHEMA for a statement that can't be part of a migration. */
-function statementsOf(path: string, migration: Migration): Statement[] {
-  const statements = splitStatements(migration.sql);
-  for (const statement of statements) {
-    const refusal = refusalInMigration(statement);
-    if (refusal !== undefined) throw badSchema(path, lineOf(migration, statement.at), refusal);
-  }
-  return statements;
-}
-
-/** The line of the file that holds the character at an offset of the migration's SQL. */
-function lineOf({ line, sql }: Migration, at: number): number {
-  return line + lineAt(sql, at) - 1;
-}

@@ -116,6 +116,29 @@ export function parseSchema(text: string, path: string): Schema {
   return { name, migrations };
 }
 
+/**
+ * The statements of a migration, cut and judged as a dialect has it.
+ * @throws EntryFault BAD_SCHEMA for one that can't be part of a migration.
+ */
+export function statementsOf<S extends { readonly at: number }>(
+  path: string,
+  migration: Migration,
+  split: (sql: string) => S[],
+  refusalOf: (statement: S) => string | undefined,
+): S[] {
+  const statements = split(migration.sql);
+  for (const statement of statements) {
+    const refusal = refusalOf(statement);
+    if (refusal !== undefined) throw badSchema(path, lineOf(migration, statement.at), refusal);
+  }
+  return statements;
+}
+
+/** The line of the file that holds the character at an offset of the migration's SQL. */
+export function lineOf({ line, sql }: Migration, at: number): number {
+  return line + lineAt(sql, at) - 1;
+}
+
 /** The entry's fault that lies in its file of migrations. */
 export function badSchema(path: string, line: number | undefined, what: string, hint?: string): EntryFault {
   const place = line === undefined ? path : `${path}, line ${line}`;
@@ -160,7 +183,7 @@ function decode(path: string, bytes: Buffer): string {
 }
 
 /** The number of the line, from 1, that holds the character at an offset. */
-export function lineAt(text: string, offset: number): number {
+function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length;
 }
 

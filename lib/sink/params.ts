@@ -113,11 +113,15 @@ export function valuesFor(binding: Binding, params: Params | undefined): readonl
   switch (binding.style) {
     case 'none':
       if (given === 0) return [];
-      throw bad(`the SQL has no parameters, but params holds ${quantity(given)}${namesIn(params as Params)}`);
+      throw badParams(
+        `the SQL has no parameters, but params holds ${quantity(given)}${namesIn(params as Params)}`,
+      );
     case 'mixed':
-      throw bad('the SQL mixes parameters of different kinds: use only names (:name), only ? or only ?NNN');
+      throw badParams(
+        'the SQL mixes parameters of different kinds: use only names (:name), only ? or only ?NNN',
+      );
     case 'named':
-      throw bad(
+      throw badParams(
         `the SQL has named parameters (${names(binding.keys)}), so params must be an object, not an array`,
       );
     default:
@@ -141,7 +145,7 @@ export function checkNames(keys: Binding['keys'], params: Record<string, unknown
   const given = Object.keys(params);
   if (given.length === keys.length) return;
   const surplus = given.filter((name) => !keys.includes(name));
-  throw bad(
+  throw badParams(
     `params holds what the SQL does not use: ${listed(surplus)}`,
     surplus.some((name) => /^[:@$]/.test(name)) ? "In params a name stands without its ':'." : undefined,
   );
@@ -151,7 +155,7 @@ function missing(keys: Binding['keys'], params: Record<string, unknown>): EntryF
   const absent = keys.filter((key) => !Object.hasOwn(params, key));
   const surplus = Object.keys(params).filter((name) => !keys.includes(name));
   const unused = surplus.length > 0 ? `; params holds ${listed(surplus)}` : '';
-  return bad(
+  return badParams(
     `the SQL has parameters without a value: ${names(absent)}${unused}`,
     'Give each one as NAME=VALUE, --param NAME=VALUE or in params.',
   );
@@ -160,12 +164,14 @@ function missing(keys: Binding['keys'], params: Record<string, unknown>): EntryF
 function positionalValues({ style, keys }: Binding, params: Params | undefined, given: number): Value[] {
   // ?3 alone asks for three values: the number is the position in the array.
   const wanted = style === 'plain' ? keys.length : Math.max(...(keys as number[])) + 1;
-  if (keys.some((key) => (key as number) < 0)) throw bad('?0 in the SQL: parameters are numbered from ?1');
+  if (keys.some((key) => (key as number) < 0))
+    throw badParams('?0 in the SQL: parameters are numbered from ?1');
   if (params !== undefined && !Array.isArray(params) && given > 0) {
-    throw bad(`the SQL has ${quantity(wanted)} without a name, so params must be an array`);
+    throw badParams(`the SQL has ${quantity(wanted)} without a name, so params must be an array`);
   }
   const list = (params ?? []) as unknown[];
-  if (given !== wanted) throw bad(`the SQL has ${quantity(wanted)}, but params holds ${quantity(given)}`);
+  if (given !== wanted)
+    throw badParams(`the SQL has ${quantity(wanted)}, but params holds ${quantity(given)}`);
   return keys.map((key) => toValue(list[key as number], `parameter ?${(key as number) + 1}`));
 }
 
@@ -215,7 +221,7 @@ function toJson(value: object, name: string, code: FaultCode): Value {
   }
 }
 
-function quantity(count: number): string {
+export function quantity(count: number): string {
   return count === 1 ? '1 parameter' : `${count} parameters`;
 }
 
@@ -228,11 +234,11 @@ function names(keys: readonly (string | number)[]): string {
 }
 
 /** A message is for reading: the first names tell what kind they are. */
-function listed(names: readonly string[]): string {
+export function listed(names: readonly string[]): string {
   const first = names.slice(0, MAX_LISTED).join(', ');
   return names.length > MAX_LISTED ? `${first} and ${names.length - MAX_LISTED} more` : first;
 }
 
-function bad(message: string, hint?: string): EntryFault {
+export function badParams(message: string, hint?: string): EntryFault {
   return new EntryFault('BAD_PARAMS', message, hint);
 }

@@ -219,10 +219,13 @@ function checkBody(body: readonly Statement[], kinds: readonly Kind[]): void {
   });
 }
 
-/** Follows the stack of open savepoints; only ones that the entry itself has opened may be named. */
 function trackSavepoint(head: readonly string[], open: string[]): void {
   const word = head[0]?.toUpperCase();
-  const name = word === 'ROLLBACK' ? (rollbackTo(head) as string) : afterKeyword(head, 1);
+  followSavepoints(word, word === 'ROLLBACK' ? (rollbackTo(head) as string) : afterKeyword(head, 1), open);
+}
+
+/** Follows the stack of open savepoints; only ones that the entry itself has opened may be named. */
+export function followSavepoints(word: string | undefined, name: string, open: string[]): void {
   if (name === SAVEPOINT) {
     throw new EntryFault('REFUSED', `the savepoint name ${SAVEPOINT} is the worker's own`);
   }

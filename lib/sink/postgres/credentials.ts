@@ -69,7 +69,7 @@ function fromUrl(text: string): Settings {
   const [, userPart = '', hostPart = '', path = '', query = ''] =
     /^[a-z]+:\/\/(?:([^/?@]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/i.exec(text) ?? [];
   const [user, ...password] = userPart.split(':');
-  const [, host, port] = /^(\[[^\]]*\]|[^:]*)(?::(\d*))?$/.exec(hostPart) ?? ['', hostPart];
+  const [, host, port] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(hostPart) ?? ['', hostPart];
   const settings: Settings = {};
   const set = (name: string, value: string | undefined): void => {
     if (value) settings[name] = decode(value);

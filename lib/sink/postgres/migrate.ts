@@ -2,7 +2,7 @@
  * Applying a file of migrations to a PostgreSQL database; the promises are those of ../migrate.ts. A lock on
  * `_queue_migrations` and a second look under it keep two spools from applying one twice.
  */
-import { badSchema, lineAt, type Migration, readSchema, stampOf } from '../migrations.ts';
+import { badSchema, lineOf, type Migration, readSchema, stampOf, statementsOf } from '../migrations.ts';
 import { MIGRATIONS } from '../plan.ts';
 import { isConflict, isOutage, Outage, ownFault, type ServerError } from './errors.ts';
 import { refusalInMigration } from './plan.ts';
@@ -49,7 +49,10 @@ export class Migrator {
     const { name, migrations } = file.schema;
     const has = await this.#versionOf(name);
     const missing = migrations.filter(({ version }) => version > has);
-    const checked = missing.map((migration) => ({ migration, statements: statementsOf(path, migration) }));
+    const checked = missing.map((migration) => ({
+      migration,
+      statements: statementsOf(path, migration, splitStatements, refusalInMigration),
+    }));
     for (const { migration, statements } of checked) await this.#run(path, name, migration, statements);
     if (missing.length > 0) await this.#session.reset();
     this.#known.set(path, file.stamp);
@@ -128,18 +131,4 @@ export class Migrator {
     this.#warn(`the file of migrations ${path} is missing: entries that name it are applied without`);
     return true;
   }
-}
-
-/** @throws EntryFault BAD_SCHEMA for a statement that can't be part of a migration. */
-function statementsOf(path: string, migration: Migration): Statement[] {
-  const statements = splitStatements(migration.sql);
-  for (const statement of statements) {
-    const refusal = refusalInMigration(statement);
-    if (refusal !== undefined) throw badSchema(path, lineOf(migration, statement.at), refusal);
-  }
-  return statements;
-}
-
-function lineOf({ line, sql }: Migration, at: number): number {
-  return line + lineAt(sql, at) - 1;
 }

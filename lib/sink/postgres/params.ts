@@ -12,6 +12,7 @@ import { messageOf } from '../../errors.ts';
 import { exactJson } from '../../exact-json.ts';
 import type { Params } from '../../spool/entry.ts';
 import { EntryFault } from '../outage.ts';
+import { badParams, listed, quantity } from '../params.ts';
 import type { Statement } from './statements.ts';
 
 export type Value = string | null;
@@ -27,7 +28,6 @@ export interface Binding {
   readonly keys: readonly (string | number)[];
 }
 
-const MAX_LISTED = 20;
 /** The protocol counts them in 16 bits. */
 const MAX_PARAMS = 65_535;
 
@@ -57,13 +57,15 @@ export function bindingOf(statements: readonly Statement[]): { binding: Binding;
     if (slots.length > MAX_PARAMS) {
       const hint =
         'Split it into several entries, or pass the values as one JSON array and use json_array_elements.';
-      throw bad(`a statement has ${slots.length} parameters, and PostgreSQL takes ${MAX_PARAMS}`, hint);
+      throw badParams(`a statement has ${slots.length} parameters, and PostgreSQL takes ${MAX_PARAMS}`, hint);
     }
     return { sql: sql + text.slice(done), slots };
   });
   const keys = [...indexes.keys()];
   if (new Set(keys.map((key) => typeof key)).size > 1)
-    throw bad('the SQL mixes parameters of different kinds: use only names (:name) or only numbers ($1)');
+    throw badParams(
+      'the SQL mixes parameters of different kinds: use only names (:name) or only numbers ($1)',
+    );
   return { binding: { keys }, steps };
 }
 
@@ -75,34 +77,36 @@ export function valuesFor({ keys }: Binding, params: Params | undefined): Value[
   const given = Array.isArray(params) ? params.length : Object.keys(params ?? {}).length;
   if (keys.length === 0) {
     if (given === 0) return [];
-    throw bad(`the SQL has no parameters, but params holds ${quantity(given)}`);
+    throw badParams(`the SQL has no parameters, but params holds ${quantity(given)}`);
   }
   if (typeof keys[0] === 'string') return namedValues(keys as string[], params ?? {});
   const wanted = (keys as number[]).reduce((most, key) => Math.max(most, key), 0) + 1;
-  if (keys.some((key) => (key as number) < 0)) throw bad('$0 in the SQL: parameters are numbered from $1');
+  if (keys.some((key) => (key as number) < 0))
+    throw badParams('$0 in the SQL: parameters are numbered from $1');
   if (!Array.isArray(params ?? []))
-    throw bad(`the SQL has numbered parameters ($1 to $${wanted}), so params must be an array`);
+    throw badParams(`the SQL has numbered parameters ($1 to $${wanted}), so params must be an array`);
   const list = (params ?? []) as unknown[];
-  if (given !== wanted) throw bad(`the SQL has ${quantity(wanted)}, but params holds ${quantity(given)}`);
+  if (given !== wanted)
+    throw badParams(`the SQL has ${quantity(wanted)}, but params holds ${quantity(given)}`);
   return keys.map((key) => toValue(list[key as number], `$${(key as number) + 1}`));
 }
 
 function namedValues(keys: readonly string[], params: Params): Value[] {
   if (Array.isArray(params)) {
     const message = `the SQL has named parameters (${listed(keys)}), so params must be an object, not an array`;
-    throw bad(message);
+    throw badParams(message);
   }
   const absent = keys.filter((key) => !Object.hasOwn(params, key));
   const used = new Set(keys);
   const surplus = Object.keys(params).filter((key) => !used.has(key));
   const unused = surplus.length > 0 ? `params holds what the SQL does not use: ${listed(surplus)}` : '';
   if (absent.length > 0) {
-    throw bad(
+    throw badParams(
       `the SQL has parameters without a value: ${listed(absent)}${unused && `; ${unused}`}`,
       'Give each one as NAME=VALUE, --param NAME=VALUE or in params.',
     );
   }
-  if (unused) throw bad(unused);
+  if (unused) throw badParams(unused);
   return keys.map((key) => toValue(params[key], `:${key}`));
 }
 
@@ -117,40 +121,28 @@ function toValue(value: unknown, name: string): Value {
     case 'object':
       return value === null ? null : toJson(value, name);
     default:
-      throw bad(`parameter ${name} is ${typeof value}, which has no place in a database`);
+      throw badParams(`parameter ${name} is ${typeof value}, which has no place in a database`);
   }
 }
 
 function toJson(value: object, name: string): Value {
   if (ArrayBuffer.isView(value)) {
     const hint = "Pass it as hex and use decode(:name, 'hex').";
-    throw bad(`parameter ${name} is binary: an entry can't carry bytes`, hint);
+    throw badParams(`parameter ${name} is binary: an entry can't carry bytes`, hint);
   }
   if ('toJSON' in value && typeof value.toJSON === 'function') return toValue(value.toJSON(), name);
   try {
     return checked(exactJson(value), name);
   } catch (error) {
     if (error instanceof EntryFault) throw error;
-    throw bad(`parameter ${name} can't be written as JSON: ${messageOf(error)}`);
+    throw badParams(`parameter ${name} can't be written as JSON: ${messageOf(error)}`);
   }
 }
 
 function checked(text: string, name: string): string {
   if (!text.isWellFormed())
-    throw bad(`parameter ${name} holds a lone surrogate, which no UTF-8 text can hold`);
-  if (text.includes('\0')) throw bad(`parameter ${name} holds U+0000, which no text of PostgreSQL can hold`);
+    throw badParams(`parameter ${name} holds a lone surrogate, which no UTF-8 text can hold`);
+  if (text.includes('\0'))
+    throw badParams(`parameter ${name} holds U+0000, which no text of PostgreSQL can hold`);
   return text;
-}
-
-function quantity(count: number): string {
-  return count === 1 ? '1 parameter' : `${count} parameters`;
-}
-
-function listed(names: readonly string[]): string {
-  const first = names.slice(0, MAX_LISTED).join(', ');
-  return names.length > MAX_LISTED ? `${first} and ${names.length - MAX_LISTED} more` : first;
-}
-
-function bad(message: string, hint?: string): EntryFault {
-  return new EntryFault('BAD_PARAMS', message, hint);
 }

@@ -11,7 +11,7 @@
  */
 import { callOf } from '../call.ts';
 import { EntryFault } from '../outage.ts';
-import { OWN_TABLES, SAVEPOINT } from '../plan.ts';
+import { followSavepoints, OWN_TABLES } from '../plan.ts';
 import { splitStatements as splitForCall } from '../statements.ts';
 import { type Binding, bindingOf, type Step } from './params.ts';
 import { nameOf, type Statement, splitStatements } from './statements.ts';
@@ -208,23 +208,8 @@ function checkBody(body: readonly Statement[], kinds: readonly Kind[]): void {
         'Put it first or last, or queue it as an entry of its own.',
       );
     }
-    if (kind === 'savepoint') trackSavepoint(tokens, open);
+    if (kind === 'savepoint') followSavepoints(tokens[0], nameOf(tokens.at(-1) ?? ''), open);
   });
-}
-
-/** Follows the stack of open savepoints; only ones that the entry itself has opened may be named. */
-function trackSavepoint(tokens: readonly string[], open: string[]): void {
-  const [word] = tokens;
-  const name = nameOf(tokens.at(-1) ?? '');
-  if (name === SAVEPOINT)
-    throw new EntryFault('REFUSED', `the savepoint name ${SAVEPOINT} is the worker's own`);
-  if (word === 'SAVEPOINT') {
-    open.push(name);
-    return;
-  }
-  const at = open.lastIndexOf(name);
-  if (at === -1) throw new EntryFault('REFUSED', `${word}: the entry has opened no savepoint ${name}`);
-  open.length = word === 'RELEASE' ? at : at + 1;
 }
 
 /** Why a statement can't be part of a migration, or undefined when it can. */

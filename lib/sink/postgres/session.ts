@@ -295,6 +295,9 @@ function outageOf(error: unknown, isBroken = false): Outage {
   // Several addresses, none of which answers: each has an error of its own.
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   const message = messageOf(first);
+  // The driver's word for none.
+  if (/^SASL:.*password must be a/.test(message))
+    return new Outage('28P01', 'the server asks for a password, and there is none');
   if (message === 'timeout expired') return new Outage('08001', 'the server does not answer');
   return new Outage(codeOf(first) ?? '08006', message, { isBroken });
 }
