@@ -290,7 +290,7 @@ test('a spool that can not be used is told, though it can not be looked at eithe
   await startWorker(self);
   await waitFor('its end to be told', () => hook.told().length > 1);
   assert.deepEqual(hook.told(), ['outage start', 'outage end']);
-  assert.match(hook.alerts[0]?.what ?? '', /the spool can not be used: ENOTDIR/);
+  assert.match(hook.alerts[0]?.what ?? '', /the spool can't be used: ENOTDIR/);
 });
 
 test('a worker that has just begun does not take a spool for mended that can not be used', async (t) => {

@@ -64,7 +64,7 @@ for (const how of ['killed', 'frozen'] as const) {
     await stopWorker(self);
     assert.deepEqual(hook.told(), ['outage start', 'outage end']);
     const place = `127.0.0.1:${server.port}/${name}`;
-    assert.ok(hook.alerts[0]?.what.startsWith(`${place} can not be used: `), hook.alerts[0]?.what);
+    assert.ok(hook.alerts[0]?.what.startsWith(`${place} can't be used: `), hook.alerts[0]?.what);
     assert.equal(hook.alerts.at(-1)?.what, `${place} can be used again`);
     for (const secret of [server.password, encodeURIComponent(server.password)]) {
       assert.ok(!JSON.stringify(hook.alerts).includes(JSON.stringify(secret).slice(1, -1)));

@@ -135,7 +135,7 @@ test('an outage is told once and its end once, though the worker is killed twice
   await drained(self);
   await stopWorker(self);
   assert.deepEqual(hook.told(), ['outage start', 'outage end']);
-  assert.match(hook.alerts[0]?.what ?? '', /hive\.db can not be used: .*locked/);
+  assert.match(hook.alerts[0]?.what ?? '', /hive\.db can't be used: .*locked/);
   assert.deepEqual(logged(self), ['before', 'meanwhile']);
 });
 

@@ -1,6 +1,7 @@
 /** What stands around the sink, with PostgreSQL behind it: jobs, pauses, queue-serve, queue-status. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { create, queueJob, show } from './support/jobs.ts';
 import { noPostgres, postgresServer, type Server } from './support/postgres.ts';
 import { type Project, project, waitFor } from './support/project.ts';
@@ -112,6 +113,14 @@ test('queue-serve writes directly, holds what is paused, and spools while the se
   assert.deepEqual(status.paused, { all: false, operations: ['slow'], held: 1 });
   await call(door, '/api/v1/queue/resume', { body: { operation: 'slow' } });
   await drained(self);
+  const buffers = { pending: 0, failed: 0, dbHealthy: true };
+  await waitFor('it to be seen', async () => {
+    const { body } = await call(door, '/api/v1/status/buffers');
+    return isDeepStrictEqual(body, buffers);
+  });
+  assert.match((await call(door, '/metrics')).text, /^hookspool_database_up 1$/m);
+  const event = await call(door, '/hooks/claude', { body: { hook_event_name: 'PostToolUse' } });
+  assert.deepEqual([event.status, event.body.error.code], [409, 'WRONG_DATABASE']);
   const thaw = server.freeze();
   let late: Reply;
   try {

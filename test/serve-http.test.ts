@@ -62,6 +62,14 @@ test('everything but /health and the page needs the token', async (t) => {
   assert.deepEqual([open.status, open.body], [200, { status: 'ok' }]);
   assert.equal((await call(server, '/', { headers: { authorization: '' } })).status, 200);
   assert.equal((await call(server, '/nothing')).status, 404);
+  for (const [method, path, allowed] of [
+    ['GET', '/api/v1/push', 'POST'],
+    ['POST', '/api/v1/status', 'GET'],
+    ['GET', '/api/v1/failed/x/retry', 'POST'],
+  ] as const) {
+    const { status, headers } = await call(server, path, { method });
+    assert.deepEqual([status, headers.get('allow')], [405, allowed], path);
+  }
   assert.equal((await call(server, '/nothing')).body.error.code, 'NOT_FOUND');
 });
 
@@ -99,6 +107,8 @@ test("the token is the owner's alone, and shows up nowhere", async (t) => {
   assert.deepEqual([refused.code, /is open to group or others/.test(refused.stderr)], [1, true]);
   writeFileSync(own, 'short\n');
   assert.match((await self.run('queue-serve', ['--port', '0', '--token-file', own])).stderr, /20 or more/);
+  const missing = await self.run('queue-serve', ['--port', '0', '--token-file', `${own}-not`]);
+  assert.match(missing.stderr, /can't be read from .*own-token-not: ENOENT.*\n.*Correct --token-file/);
 });
 
 test('a planted token is not used', async (t) => {
@@ -124,6 +134,9 @@ test('a browser logs in once with an address, or with the token, and has a cooki
   const cookie = first.headers.get('set-cookie') ?? '';
   assert.match(cookie, /^hookspool-[0-9a-f]{12}=\S+; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Strict$/);
   assert.equal((await call(server, path, { headers: bare })).status, 401, 'a second time');
+  const browser = await call(server, path, { headers: { ...bare, accept: 'text/html,*/*' } });
+  assert.deepEqual([browser.status, browser.headers.get('location')], [303, '/?login=over']);
+  assert.equal(browser.headers.get('set-cookie'), null);
   const session = cookie.split(';')[0] as string;
   const own = { ...bare, cookie: session };
   assert.equal((await call(server, '/api/v1/status', { headers: own })).status, 200);

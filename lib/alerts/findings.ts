@@ -134,14 +134,14 @@ export class Eyes {
       const began = this.#outageSince.get(target) ?? now;
       this.#outageSince.set(target, began);
       if (now - began < this.#settings.outage * 1000) return [];
-      const what = target === 'spool' ? 'the spool can not be used' : `${nameOf(target)} can not be used`;
+      const name = target === 'spool' ? 'the spool' : nameOf(target);
       return [
         {
           key: `outage:${nameOf(target)}`,
           kind: 'outage',
           subject: 'worker',
           since,
-          what: `${what}: ${message}`,
+          what: `${name} can't be used: ${message.replace(/^database .*? can't be used: /, '')}`,
           advice:
             'nothing is lost, entries wait; correct the cause, the worker goes on by itself: queue-status',
         },

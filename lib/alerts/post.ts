@@ -44,7 +44,7 @@ export async function post({ url: address, body }: Letter): Promise<Sent> {
     return { ok, detail: `it answered ${status}${said}`, isFinal, ...pause };
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    return { ok: false, detail: messageOf(cause) || 'it can not be reached' };
+    return { ok: false, detail: messageOf(cause) || "it can't be reached" };
   }
 }
 

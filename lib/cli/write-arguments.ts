@@ -192,7 +192,7 @@ function checkEncoding(args: string[]): string[] {
     decode(readFileSync('/proc/self/cmdline'), 'an argument');
   } catch (error) {
     if (error instanceof QueueError) throw error;
-    throw usage('an argument holds U+FFFD, and whether it is a bad byte can not be told here');
+    throw usage("an argument holds U+FFFD, and whether it is a bad byte can't be told here");
   }
   return args;
 }

@@ -28,7 +28,7 @@ export function checkDatabase(config: Config, spool: Spool): Answer | Answer[] {
   }
   if (state === 'faulty') {
     return fault(
-      `${path}: ${health.message ?? 'it can not be read'}`,
+      `${path}: ${health.message ?? "it can't be read"}`,
       'Put the right file back, restore a backup, or name another one in HIVE_DB.',
     );
   }

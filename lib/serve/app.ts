@@ -2,7 +2,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { setCookie } from 'hono/cookie';
-import type { Config } from '../config.ts';
+import { type Config, isUrl } from '../config.ts';
 import { pauseOf, resumeOf } from '../jobs/pause.ts';
 import { checkEntry, checkWellFormed, type Entry } from '../spool/entry.ts';
 import type { Spool } from '../spool/layout.ts';
@@ -66,7 +66,14 @@ export function makeApp(options: AppOptions): App {
   const bodyOf = (c: Context<Env>): Promise<Buffer> => readBody(c.env.incoming, options.maxBodyBytes);
 
   app.onError((error, c) => answerRefusal(c, refusalOf(error) ?? defect(spool, error)));
-  app.notFound((c) => answerRefusal(c, new Refusal(404, 'NOT_FOUND', `there is no ${c.req.path}`)));
+  app.notFound((c) => {
+    const methods = ['GET', 'POST'].filter((method) => isRouted(app, method, c.req.path));
+    if (methods.length === 0)
+      return answerRefusal(c, new Refusal(404, 'NOT_FOUND', `there is no ${c.req.path}`));
+    c.header('allow', methods.join(', '));
+    const message = `${c.req.path} takes ${methods.join(' or ')}, not ${c.req.method}`;
+    return answerRefusal(c, new Refusal(405, 'BAD_METHOD', message));
+  });
 
   app.use(async (c, next) => {
     // What is thrown further in is an answer when it gets here.
@@ -96,13 +103,16 @@ export function makeApp(options: AppOptions): App {
   };
   app.get('/health', (c) => c.json({ status: 'ok' }));
   app.get('/login', (c) => {
-    if (!gate.useCode(c.req.query('code') ?? ''))
+    if (!gate.useCode(c.req.query('code') ?? '')) {
+      // To a browser the page says it; one that is logged in goes on.
+      if (c.req.header('accept')?.includes('text/html')) return c.redirect('/?login=over', 303);
       throw new Refusal(
         401,
         'UNAUTHORIZED',
         'this address was used before, or is too old',
         'queue-serve --url prints a new one.',
       );
+    }
     startSession(c, gate);
     return c.redirect('/', 303);
   });
@@ -138,6 +148,12 @@ export function makeApp(options: AppOptions): App {
 
   guarded.post('/hooks/claude', async (c) => {
     requireJson(c);
+    if (isUrl(config.database))
+      throw new Refusal(
+        409,
+        'WRONG_DATABASE',
+        "the hooks' tables are SQLite's, and this queue's database is a server",
+      );
     const draft = claudeEvent(textOf(await bodyOf(c)));
     // What is wrong with it only an entry may say: U+0000 in a parameter is allowed, half a surrogate is not.
     checkEntry(draft as Entry);
@@ -234,8 +250,13 @@ function isTheirs(code: string | undefined): boolean {
   return code === 'DATABASE' || code === 'SPOOL_UNWRITABLE' || code === 'SPOOL_UNSAFE';
 }
 
+/** True when there is a route of this method; what stands before all routes is of every method. */
+function isRouted(app: Hono<Env>, method: string, path: string): boolean {
+  return app.router.match(method, path)[0].some(([[, route]]) => route.method === method);
+}
+
 function isHealthy({ outages, worker, database }: Report, door: Door): boolean {
   if (door.outage !== undefined) return false;
   if (worker && outages.some(({ target }) => target === database.path)) return false;
-  return database.state === 'ok' || database.state === 'empty' || database.state === 'missing';
+  return ['ok', 'empty', 'missing', 'remote'].includes(database.state);
 }

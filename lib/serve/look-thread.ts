@@ -6,6 +6,7 @@ import { isMainThread, parentPort, Worker as Thread, workerData } from 'node:wor
 import { type Config, loadConfig } from '../config.ts';
 import { executablePath } from '../package.ts';
 import { type Spool, spoolAt } from '../spool/layout.ts';
+import { defect } from './answers.ts';
 import { type EntriesAnswer, type EntriesQuery, listEntries } from './entries.ts';
 import { discardFailed, type LetterAnswer, retryFailed } from './failed.ts';
 import { type JobsAnswer, listJobs, oneJob } from './jobs.ts';
@@ -123,9 +124,10 @@ export function isLookThread(): boolean {
 export function runLooks(): void {
   const { baseDir, env } = workerData as LookData;
   const config = loadConfig(env, () => {});
-  const answers = answersFor(config, spoolAt(baseDir));
+  const spool = spoolAt(baseDir);
+  const answers = answersFor(config, spool);
   parentPort?.on('message', ({ number, name, args }: Question) => {
-    parentPort?.postMessage(replyTo(number, () => answers[name](args)));
+    parentPort?.postMessage(replyTo(spool, number, () => answers[name](args)));
   });
 }
 
@@ -141,14 +143,11 @@ function answersFor(config: Config, spool: Spool): { [N in Name]: (args: Asks[N]
   };
 }
 
-function replyTo(number: number, answer: () => unknown): Reply {
+function replyTo(spool: Spool, number: number, answer: () => unknown): Reply {
   try {
     return { number, value: answer() };
   } catch (error) {
-    const known =
-      refusalOf(error) ??
-      new Refusal(500, 'INTERNAL', error instanceof Error ? error.message : String(error));
-    const { status, code, message, hint } = known;
+    const { status, code, message, hint } = refusalOf(error) ?? defect(spool, error);
     return { number, refusal: { status, code, message, hint } };
   }
 }

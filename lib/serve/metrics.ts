@@ -110,18 +110,18 @@ export function metricsText(report: Report, door: DoorFigures): string {
   add(
     'serve_items_total',
     'counter',
-    'Items pushed to this door since it was started, by what became of them.',
+    'Items pushed to this server since it was started, by what became of them.',
     ...ITEM_STATES.map((state): Sample => [door.items[state], { state }]),
   );
   add(
     'serve_requests_total',
     'counter',
-    'Requests that this door has answered, by status.',
+    'Requests that this server has answered, by status.',
     ...[...door.requests].sort(([a], [b]) => a - b).map(([code, count]): Sample => [count, { code }]),
   );
   add('serve_requests_in_flight', 'gauge', 'Requests being served.', [door.inFlight]);
   add('serve_event_streams', 'gauge', 'Open streams of events.', [door.streams]);
-  add('serve_start_time_seconds', 'gauge', 'When this door was started, in seconds since 1970.', [
+  add('serve_start_time_seconds', 'gauge', 'When this server was started, in seconds since 1970.', [
     door.startedAt / 1000,
   ]);
   return `${lines.join('\n')}\n`;

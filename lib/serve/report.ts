@@ -58,7 +58,7 @@ export class Reporter {
     const status = readStatus(this.#config, this.#spool, { operations: true });
     return {
       ...status,
-      appliedPerSecond: this.#rate(status.statistics.processed),
+      appliedPerSecond: this.#rate(status.statistics.processed + status.statistics.direct),
       latency: this.#latencyNow(),
       jobs: this.#jobs(),
       failures: this.#failuresNow(),

@@ -50,7 +50,7 @@ const MAX_CONNECTIONS = 512;
 /** Requests that are not done by then are cut off; what they have spooled is spooled. */
 const GRACE_MS = 15_000;
 
-/** @throws QueueError USAGE when the port is taken; SPOOL_UNSAFE and the like. */
+/** @throws QueueError NOT_FOUND when the port is taken; SPOOL_UNSAFE and the like. */
 export async function serve(config: Config, spool: Spool, options: ServeOptions): Promise<Serving> {
   ensureSpool(spool);
   const log = openLog(spool);
@@ -150,8 +150,10 @@ async function listen(server: Server, { host, port }: ServeOptions): Promise<voi
             ? `${host} is no address of this machine`
             : undefined;
     if (what === undefined) throw error;
-    throw new QueueError('NOT_FOUND', `queue-serve can't listen: ${what}`, {
-      hint: 'Name another with --port N; 0 takes one that is free.',
+    throw new QueueError('NOT_FOUND', `can't listen: ${what}`, {
+      hint: what.startsWith('port')
+        ? 'Name another with --port N; 0 takes one that is free.'
+        : 'Correct --host; 127.0.0.1 is this machine alone.',
       cause: error,
     });
   }

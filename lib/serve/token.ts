@@ -8,7 +8,7 @@
 import { createHash, createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { QueueError } from '../errors.ts';
+import { messageOf, QueueError } from '../errors.ts';
 import type { Spool } from '../spool/layout.ts';
 import { linkNew } from '../spool/publish.ts';
 import { readOwnFile } from '../spool/read.ts';
@@ -42,7 +42,7 @@ export function readToken(spool: Spool, file?: string): string {
 
 /** A file of whoever runs this, behind whatever symlinks. A FIFO would be waited for, /dev/zero never ends. */
 function readAny(path: string): string {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const fd = openToken(path);
   try {
     if (!fstatSync(fd).isFile()) throw unsafe(path, 'is not a file', 'Name one with --token-file.');
     // Longer, it is none: a header could not hold it.
@@ -51,6 +51,16 @@ function readAny(path: string): string {
     return length < bytes.length ? bytes.toString('utf8', 0, length) : '';
   } finally {
     closeSync(fd);
+  }
+}
+
+function openToken(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw new QueueError('CONFIG', `the token can't be read from ${path}: ${messageOf(error)}`, {
+      hint: 'Correct --token-file; without it queue-serve makes a token of its own.',
+    });
   }
 }
 

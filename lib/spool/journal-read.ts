@@ -108,7 +108,7 @@ function checkComplete(spool: Spool, files: ReadonlyMap<number, string>, from: P
     'NOT_FOUND',
     `the journal has a gap: ${range} of ${spool.completed} ${missing.length === 1 ? 'is' : 'are'} missing`,
     {
-      hint: 'Put the files back, compressed or not; without them the entries of that time can not be replayed.',
+      hint: "Put the files back, compressed or not; without them the entries of that time can't be replayed.",
     },
   );
 }

@@ -152,7 +152,7 @@ function recoverOrphan(spool: Spool, name: string, stat: FileStats, log: Log): v
     log('info', `the orphan ${name} is back in pending/`);
     return;
   }
-  const message = 'it was found in processing/ and can not go back to pending/';
+  const message = "it was found in processing/ and can't go back to pending/";
   buryFile(spool, name, { code: 'BAD_ENTRY', message, at: new Date().toISOString() }, spool.processing);
   log('warn', `${name}: ${message}; it is in failed/`);
 }

@@ -33,8 +33,8 @@ function journaled(self: Project): string[] {
     .names('completed')
     .flatMap((name) =>
       readFileSync(join(self.spool, 'completed', name), 'utf8')
-        .trim()
-        .split('\n'),
+        .split('\n')
+        .slice(0, -1),
     )
     .map((line) => JSON.parse(line).params.t);
 }

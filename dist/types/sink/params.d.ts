@@ -10,7 +10,7 @@
  */
 import type { Params } from '../spool/entry.js';
 import type { Prepared } from './driver.js';
-import { type FaultCode } from './outage.js';
+import { EntryFault, type FaultCode } from './outage.js';
 import type { Statement } from './statements.js';
 export type Value = string | bigint | number | null;
 /** What an entry's SQL asks for. */
@@ -55,3 +55,7 @@ export declare function checkNames(keys: Binding['keys'], params: Record<string,
  * @throws EntryFault `code` when it can't be bound.
  */
 export declare function toValue(value: unknown, name: string, code?: FaultCode): Value;
+export declare function quantity(count: number): string;
+/** A message is for reading: the first names tell what kind they are. */
+export declare function listed(names: readonly string[]): string;
+export declare function badParams(message: string, hint?: string): EntryFault;

@@ -35,7 +35,7 @@ export async function checkSoundness(context: Context): Promise<Answer> {
   if (state === 'missing') return missing(path, status ? readStats(spool).databases.includes(path) : false);
   if (state === 'empty') return ok('empty: nothing was applied yet');
   if (state === 'busy') return locked(database.message ?? 'it is locked');
-  if (state === 'faulty') return faulty(database.message ?? 'it can not be read');
+  if (state === 'faulty') return faulty(database.message ?? "it can't be read");
   const size = database.size ?? 0;
   const access = accessTo(database);
   if (!full && size > QUICK_BYTES) {

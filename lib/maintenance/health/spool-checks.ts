@@ -18,7 +18,7 @@ export function checkSpoolItself({ status, fault, spool }: Context): Answer {
 function inSpool(check: (context: Context, status: StatusReport) => Answer): Check {
   return (context) => {
     const { status } = context;
-    if (!status) return skipped('not looked at: the spool is refused or can not be read');
+    if (!status) return skipped("not looked at: the spool is refused or can't be read");
     return status.state === 'absent' ? skipped('there is no spool yet') : check(context, status);
   };
 }

@@ -66,6 +66,11 @@ class Page {
     if (!byId('login').hidden) return;
     document.title = 'Log in · hookspool';
     if (this.#last) put(byId('login-error'), 'The session is over; log in again.');
+    else if (location.search === '?login=over')
+      put(
+        byId('login-error'),
+        'That address was used before, or is too old; queue-serve --url prints a new one.',
+      );
     show(byId('login'), true);
     byId('token').focus();
   }
