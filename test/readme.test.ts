@@ -72,10 +72,17 @@ test('the push that the README shows is applied in a new project', {
   const block = /```bash\n([\s\S]*?)```/.exec(section)?.[1] ?? '';
   const { stdout, stderr } = await self.run('bash', ['-c', block.replaceAll('7474', String(port))]);
   assert.equal(stderr, '');
-  const { results } = JSON.parse(stdout) as { results: { state: string }[] };
-  assert.deepEqual(
-    results.map(({ state }) => state),
-    ['applied', 'applied'],
+  const [direct, buffered, buffers, ...metrics] = stdout.split('\n');
+  const states = [direct, buffered].map((reply) =>
+    (JSON.parse(reply as string) as { results: { state: string }[] }).results.map(({ state }) => state),
+  );
+  assert.deepEqual(states, [['applied', 'applied'], ['spooled']]);
+  const { pending, ...rest } = JSON.parse(buffers as string) as Record<string, unknown>;
+  assert.ok(pending === 0 || pending === 1);
+  assert.deepEqual(rest, { failed: 0, dbHealthy: true });
+  assert.ok(
+    metrics.some((line) => /^hookspool_entries_failed 0$/.test(line)),
+    stdout,
   );
 });
 

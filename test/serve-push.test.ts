@@ -400,7 +400,7 @@ test('a hook of Claude Code is logged as tool-log.sh logs it', async (t) => {
   for (const name of payloads) {
     const payload = readFileSync(join(fixtures, name), 'utf8');
     const reply = await send(payload);
-    assert.deepEqual([reply.status, reply.text], [200, '{}']);
+    assert.deepEqual([reply.status, reply.body], [200, {}]);
     const hook = await self.run(join(import.meta.dirname, '..', 'hooks', 'tool-log.sh'), [], {
       input: payload,
     });

@@ -4,12 +4,12 @@ import { messageOf } from '../errors.ts';
 import { exactJson } from '../exact-json.ts';
 import type { Spool } from '../spool/layout.ts';
 import { openLog } from '../worker/log.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, type Status } from './refusal.ts';
 
 export function answerRefusal(c: Context, { status, code, message, hint }: Refusal): Response {
   if (status === 401) c.header('www-authenticate', 'Bearer realm="hookspool"');
   if (status === 503 || status === 429) c.header('retry-after', '1');
-  return c.json({ error: { code, message, hint: hint ?? null } }, status);
+  return json(c, { error: { code, message, hint: hint ?? null } }, status);
 }
 
 /** The stack is for the log, not for the client. */
@@ -21,6 +21,7 @@ export function defect(spool: Spool, error: unknown): Refusal {
   return new Refusal(500, 'INTERNAL', messageOf(error).slice(0, 500), 'See worker.log.');
 }
 
-export function json(c: Context, value: unknown): Response {
-  return c.body(exactJson(value), 200, { 'content-type': 'application/json; charset=utf-8' });
+/** One line, for terminals. */
+export function json(c: Context, value: unknown, status: Status | 200 | 207 | 422 = 200): Response {
+  return c.body(`${exactJson(value)}\n`, status, { 'content-type': 'application/json; charset=utf-8' });
 }

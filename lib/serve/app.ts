@@ -101,7 +101,7 @@ export function makeApp(options: AppOptions): App {
       }
     };
   };
-  app.get('/health', (c) => c.json({ status: 'ok' }));
+  app.get('/health', (c) => json(c, { status: 'ok' }));
   app.get('/login', (c) => {
     if (!gate.useCode(c.req.query('code') ?? '')) {
       // To a browser the page says it; one that is logged in goes on.
@@ -143,7 +143,7 @@ export function makeApp(options: AppOptions): App {
       const error = answer.results[0]?.error;
       throw new Refusal(503, error?.code ?? 'DATABASE', error?.message ?? '', error?.hint);
     }
-    return c.json(answer, isAll ? 200 : answer.pushed === 0 ? 422 : 207);
+    return json(c, answer, isAll ? 200 : answer.pushed === 0 ? 422 : 207);
   });
 
   guarded.post('/hooks/claude', async (c) => {
@@ -163,7 +163,7 @@ export function makeApp(options: AppOptions): App {
     const { results } = await door.push('hooks/claude', { items, window: { ms: 0, max: 1 } });
     const error = results[0]?.error;
     if (error) throw new Refusal(503, error.code, error.message, error.hint);
-    return c.json({});
+    return json(c, {});
   });
 
   guarded.get('/api/v1/status', async (c) => json(c, await looks.report(FRESH_MS)));
@@ -185,11 +185,11 @@ export function makeApp(options: AppOptions): App {
   );
   guarded.post('/api/v1/queue/pause', async (c) => {
     const operation = operationOf(c, await bodyOf(c));
-    return c.json({ changed: pauseOf(spool, operation), operation: operation ?? null });
+    return json(c, { changed: pauseOf(spool, operation), operation: operation ?? null });
   });
   guarded.post('/api/v1/queue/resume', async (c) => {
     const operation = operationOf(c, await bodyOf(c));
-    return c.json({ changed: resumeOf(spool, operation), operation: operation ?? null });
+    return json(c, { changed: resumeOf(spool, operation), operation: operation ?? null });
   });
 
   guarded.get('/metrics', async (c) => {

@@ -126,8 +126,7 @@ export class Operations {
     const texts = [
       count(operation.count),
       count(operation.failed),
-      micros(operation.meanMicros),
-      micros(operation.p95Micros),
+      ...(operation.count > 0 ? [operation.meanMicros, operation.p95Micros].map(micros) : ['–', '–']),
     ];
     for (const [index, text] of texts.entries()) put(row.cells[index + 1] as Element, text);
     row.cells[2]?.classList.toggle('bad', operation.failed > 0);
