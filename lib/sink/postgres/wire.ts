@@ -56,6 +56,8 @@ interface Exchange {
 }
 
 const MAX_NAMES = 200;
+/** Messages that are sent at a time. */
+const PORTION = 100;
 /** Characters; a longer text is parsed each time. */
 const MAX_LENGTH = 8192;
 
@@ -104,19 +106,36 @@ export class Wire {
     if (this.#lost) return Promise.reject(this.#lost);
     if (this.#exchange) return Promise.reject(new Error('two exchanges at once'));
     const names: string[][] = [];
+    const results = blocks.map(() => ({ tags: [], rows: [] }));
+    const answered = new Promise<BlockResult[]>((done, fail) => {
+      this.#exchange = { blocks: results, names, keepRows, at: 0, parsed: 0, done, fail };
+    });
+    this.heard = performance.now();
+    try {
+      this.#send(blocks, fresh, names);
+    } catch (error) {
+      // Of what could not be made, the server may have the beginning.
+      this.#exchange = undefined;
+      this.destroy(error as Error);
+      throw error;
+    }
+    return answered;
+  }
+
+  /** @param names gets, by block, the names that are being prepared. */
+  #send(blocks: readonly (readonly Statement[])[], fresh: boolean, names: string[][]): void {
     const bytes: Buffer[] = [];
     for (const block of blocks) {
       const inBlock: string[] = [];
-      for (const statement of block) this.#serialize(bytes, statement, fresh, inBlock);
       names.push(inBlock);
+      for (const statement of block) {
+        this.#serialize(bytes, statement, fresh, inBlock);
+        // The server works on these while the next are made.
+        if (bytes.length >= PORTION) this.#connection.stream.write(Buffer.concat(bytes.splice(0)));
+      }
       bytes.push(serialize.sync());
     }
-    return new Promise((done, fail) => {
-      const results = blocks.map(() => ({ tags: [], rows: [] }));
-      this.#exchange = { blocks: results, names, keepRows, at: 0, parsed: 0, done, fail };
-      this.heard = performance.now();
-      this.#connection.stream.write(Buffer.concat(bytes));
-    });
+    this.#connection.stream.write(Buffer.concat(bytes));
   }
 
   /** The statements are to be parsed anew: what they mean may have changed. */
