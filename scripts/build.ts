@@ -192,6 +192,8 @@ async function bundleCore(): Promise<string> {
 async function writeWorkerAndApi(dist: string): Promise<void> {
   const { outputFiles = [] } = await esbuild({
     ...CHECKED,
+    // Under names of one letter, files of two versions would fit together and do something else.
+    minify: false,
     plugins: [FROM_CORE],
     format: 'esm',
     splitting: true,
@@ -203,11 +205,14 @@ async function writeWorkerAndApi(dist: string): Promise<void> {
     const { text = '' } = outputFiles.find(({ path }) => basename(path) === `${name}.js`) ?? {};
     return text.replaceAll('"./worker.js"', `"${sharedFile('worker')}"`);
   };
-  const commonJs = (name: string, target: string): string =>
-    transformSync(code(name), { format: 'cjs', platform: 'node', minify: true, target }).code;
-  writeExecutable(join(dist, 'queue-worker'), 'queue-worker', commonJs('queue-worker', OLD_SYNTAX));
-  writeFileSync(join(dist, 'worker.cjs'), `${URL_OF_FILE}${commonJs('worker', CHECKED_SYNTAX)}`);
-  writeFileSync(join(dist, 'index.mjs'), `const __url=import.meta.url;${code('index')}`);
+  const minified = (name: string, format: 'cjs' | 'esm', target: string): string =>
+    transformSync(code(name), { format, platform: 'node', minify: true, target }).code;
+  writeExecutable(join(dist, 'queue-worker'), 'queue-worker', minified('queue-worker', 'cjs', OLD_SYNTAX));
+  writeFileSync(join(dist, 'worker.cjs'), `${URL_OF_FILE}${minified('worker', 'cjs', CHECKED_SYNTAX)}`);
+  writeFileSync(
+    join(dist, 'index.mjs'),
+    `const __url=import.meta.url;${minified('index', 'esm', CHECKED_SYNTAX)}`,
+  );
 }
 
 /** The page of queue-serve: one script and one style sheet, with the libraries' in them. */

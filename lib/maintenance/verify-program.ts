@@ -16,9 +16,12 @@ const EXECUTABLES = [
   'queue-cleanup',
   'queue-failed',
   'queue-maint',
+  'queue-job',
+  'queue-sync',
+  'queue-serve',
 ];
 /** Loaded by them, not run. */
-const MODULES = ['direct.cjs', 'jobs.cjs', 'threads.cjs'];
+const MODULES = ['direct.cjs', 'jobs.cjs', 'worker.cjs', 'threads.cjs', 'postgres.cjs'];
 
 export function checkNode(): Answer {
   const { node } = process.versions;

@@ -5,7 +5,6 @@
  * target); each call here hands it an order and waits for the answer. No call waits for a server that is down: the thread
  * connects in the background, and until it has, calls throw a SinkOutage within moments.
  */
-import { existsSync } from 'node:fs';
 import { MessageChannel, receiveMessageOnPort, Worker as Thread } from 'node:worker_threads';
 import { shownTarget } from '../../config.ts';
 import { executablePath } from '../../package.ts';
@@ -23,7 +22,7 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 /** The thread bounds its own times, in several times that of a statement. This is for one that has lost its way. */
 const LOST_THREAD_MS = 60_000;
 const STATEMENTS = 10;
-const PROGRAM = executablePath('postgres.cjs');
+const PROGRAM = 'postgres.cjs';
 const CLOSE_MS = 500;
 
 type Keyed = { readonly entry: Entry; readonly key: string };
@@ -120,9 +119,14 @@ export class PostgresSink implements Sink {
 
   /** A thread that can't be loaded would be waited for as one that works. */
   #start(): RunningThread {
-    if (existsSync(PROGRAM)) return new RunningThread(this.#dataForThread());
-    const hint = 'Install hookspool again with npm.';
-    throw new SinkOutage(this.target, 'NO_DRIVER', `${PROGRAM} is missing`, { hint });
+    let program: string;
+    try {
+      program = executablePath(PROGRAM);
+    } catch {
+      const hint = 'Install hookspool again with npm.';
+      throw new SinkOutage(this.target, 'NO_DRIVER', `dist/${PROGRAM} is missing`, { hint });
+    }
+    return new RunningThread(program, this.#dataForThread());
   }
 
   #dataForThread(): Omit<ThreadData, 'port' | 'cells'> {
@@ -144,11 +148,11 @@ class RunningThread {
   readonly #cells = new Int32Array(new SharedArrayBuffer(8));
   #count = 0;
 
-  constructor(data: Omit<ThreadData, 'port' | 'cells'>) {
+  constructor(program: string, data: Omit<ThreadData, 'port' | 'cells'>) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const workerData: ThreadData = { ...data, port: port2, cells: this.#cells };
-    this.#thread = new Thread(PROGRAM, { workerData, transferList: [port2] });
+    this.#thread = new Thread(program, { workerData, transferList: [port2] });
     this.#thread.unref();
     this.#thread.on('error', () => {});
   }
