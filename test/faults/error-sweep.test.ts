@@ -14,7 +14,7 @@ import { batchWithin, finish, settleAccount } from '../support/batch-of-all-kind
 import { compare, FULL, faultRun, type Random } from '../support/faults.ts';
 import { fakeWorker } from '../support/producer.ts';
 import { PRODUCER_NAMES, PRODUCERS } from '../support/producers.ts';
-import { DIST, project, projectWithin } from '../support/project.ts';
+import { DIST, project, projectWithin, waitFor } from '../support/project.ts';
 import { letter, logged, logs, noStrace, once, putEntry, startNoWorker, withLog } from '../support/queue.ts';
 import {
   describe,
@@ -220,7 +220,11 @@ for (const name of PRODUCER_NAMES) {
           for (const file of self.names(directory))
             lutimesSync(join(self.spool, directory, file), then, then);
         }
-        await self.run('queue-worker', ['run', '--once']);
+        // A producer may have started one, which is at work.
+        await waitFor('everything to be settled', async () => {
+          await self.run('queue-worker', ['run', '--once']);
+          return self.names('pending').length === 0;
+        });
         const rows = logged(self) as string[];
         const sure = written.filter(({ isSure }) => isSure).map(({ text }) => text);
         const { lost, duplicated } = compare(sure, rows);

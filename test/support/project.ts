@@ -164,9 +164,17 @@ function execute(
 async function cleanUp(self: Project): Promise<void> {
   try {
     for (const end of self.atEnd) await end();
-    if (existsSync(self.spool))
-      spawnSync(join(DIST, 'queue-worker'), ['stop'], { env: self.env, cwd: self.dir });
-    await waitFor('every process of the test to end', () => processesNaming(self.dir).length === 0, 20);
+    await waitFor(
+      'every process of the test to end',
+      () => {
+        if (processesNaming(self.dir).length === 0) return true;
+        // Again and again: a worker that is only starting can't be told yet.
+        if (existsSync(self.spool))
+          spawnSync(join(DIST, 'queue-worker'), ['stop'], { env: self.env, cwd: self.dir });
+        return false;
+      },
+      20,
+    );
   } finally {
     for (const pid of processesNaming(self.dir)) process.kill(pid, 'SIGKILL');
     rmSync(self.dir, { recursive: true, force: true, maxRetries: 5 });
