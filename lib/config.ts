@@ -177,6 +177,14 @@ export function isUrl(name: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(name);
 }
 
+/**
+ * The database that entries name by themselves, so that it is not left to whichever worker runs. Not a URL, which may hold
+ * a password: that stays in the environment.
+ */
+export function namedDatabase({ database, databaseIsExplicit }: Config): string | undefined {
+  return databaseIsExplicit && !isUrl(database) ? database : undefined;
+}
+
 /** The target of an entry whose `db` is this. A URL there has no password: HIVE_DB may be the same one with it. */
 export function targetOf({ database, projectRoot }: Config, db: string | undefined): string {
   if (!db) return database;

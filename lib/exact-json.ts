@@ -34,6 +34,19 @@ export function parseExactJson(text: string): unknown {
   return parseNumbers(text, (source, value) => (WHOLE.test(source) ? BigInt(source) : value));
 }
 
+/** A number as it was written; JSON.stringify gives that text. */
+export interface RawNumber {
+  readonly rawJSON: string;
+}
+
+interface RawJson {
+  rawJSON(text: string): RawNumber;
+  isRawJSON(value: unknown): value is RawNumber;
+}
+
+/** V8 11.4, Node 21; the type library does not know it yet. */
+export const { rawJSON, isRawJSON } = JSON as unknown as RawJson;
+
 /** A whole number as it stands in JSON. */
 export const WHOLE = /^-?\d+$/;
 
@@ -49,14 +62,9 @@ export function parseNumbers(text: string, numberOf: (source: string, value: num
 }
 
 function exactItem(_key: string, item: unknown): unknown {
-  if (typeof item === 'bigint') return raw(item.toString());
+  if (typeof item === 'bigint') return rawJSON(item.toString());
   if (typeof item !== 'number') return item;
-  if (Number.isSafeInteger(item)) return Object.is(item, -0) ? raw('-0.0') : item;
-  if (Number.isInteger(item)) return raw(item.toExponential());
-  return Math.abs(item) === Number.POSITIVE_INFINITY ? raw(item > 0 ? '9e999' : '-9e999') : item;
-}
-
-/** JSON.rawJSON (V8 11.4, Node 21) writes the text as it is; the type library does not know it yet. */
-function raw(text: string): unknown {
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
+  if (Number.isSafeInteger(item)) return Object.is(item, -0) ? rawJSON('-0.0') : item;
+  if (Number.isInteger(item)) return rawJSON(item.toExponential());
+  return Math.abs(item) === Number.POSITIVE_INFINITY ? rawJSON(item > 0 ? '9e999' : '-9e999') : item;
 }

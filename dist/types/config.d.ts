@@ -165,6 +165,11 @@ export declare function loadAlertSettings(env?: Env, onBadValue?: OnBadValue): A
 export declare function databasePath(name: string, root: string): string;
 /** True for targets such as `postgres://...`, which may hold a password and so never enter an entry file. */
 export declare function isUrl(name: string): boolean;
+/**
+ * The database that entries name by themselves, so that it is not left to whichever worker runs. Not a URL, which may hold
+ * a password: that stays in the environment.
+ */
+export declare function namedDatabase({ database, databaseIsExplicit }: Config): string | undefined;
 /** The target of an entry whose `db` is this. A URL there has no password: HIVE_DB may be the same one with it. */
 export declare function targetOf({ database, projectRoot }: Config, db: string | undefined): string;
 /** True for a URL that no entry file may hold: what `shownTarget` leaves out is in it. */

@@ -6,13 +6,13 @@
  * much time has passed as the last look took, failed/ when it has changed. What can't be looked at (a directory that
  * can't be read, a disk that is gone) is neither found nor over, and keeps nothing else from being told.
  */
-import { opendirSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type AlertSettings, isUrl } from '../config.ts';
 import { codeOf } from '../errors.ts';
 import type { Spool } from '../spool/layout.ts';
 import { letterNames } from '../spool/letters.ts';
-import { listing, mtimeOf, TICK_MS } from '../spool/listing.ts';
+import { isEmpty, listing, mtimeOf, TICK_MS } from '../spool/listing.ts';
 import { type OldestDue, oldestDue } from '../spool/oldest.ts';
 import { readPauses } from '../spool/pause.ts';
 import type { Stats } from '../spool/stats.ts';
@@ -239,7 +239,9 @@ export class Eyes {
   #outageOver(target: string, facts: WorkerFacts | undefined): string | undefined {
     const nothingWaits = `nothing waits for ${target} any more`;
     if (!facts)
-      return this.#isOutside && target !== 'spool' && isEmpty(this.#spool.pending) ? nothingWaits : undefined;
+      return this.#isOutside && target !== 'spool' && isSurelyEmpty(this.#spool.pending)
+        ? nothingWaits
+        : undefined;
     const { outages, working, hasTriedAll } = facts;
     if (Object.keys(outages).some((other) => nameOf(other) === target)) return undefined;
     if (target === 'spool')
@@ -261,12 +263,9 @@ function dead(count: number): string {
 }
 
 /** False when it can't be read. */
-function isEmpty(directory: string): boolean {
+function isSurelyEmpty(directory: string): boolean {
   try {
-    const handle = opendirSync(directory);
-    const first = handle.readSync();
-    handle.closeSync();
-    return first === null;
+    return isEmpty(directory);
   } catch {
     return false;
   }

@@ -5,8 +5,9 @@
  * behind what stands before that row, or is passed over. Whatever stops it, the rows up to some line are enqueued, once
  * each, and those from there on are not: the bookmark has the line.
  */
-import { type Config, isUrl } from '../config.ts';
+import { type Config, namedDatabase } from '../config.ts';
 import { QueueError } from '../errors.ts';
+import { isRawJSON } from '../exact-json.ts';
 import type { Db } from '../sink/driver.ts';
 import {
   DEFAULT_OPERATION,
@@ -19,7 +20,6 @@ import type { Spool } from '../spool/layout.ts';
 import { MAX_BLOCK } from '../spool/publish-many.ts';
 import { openLog } from '../worker/log.ts';
 import { ensureWorker } from '../worker/start.ts';
-import { isRawJSON } from './exact-values.ts';
 import { type ItemDraft, inJobs, publishItems } from './publish-items.ts';
 import { leaveBookmark, noteBlock } from './row-bookmark.ts';
 import type { RawRow, RowFile } from './row-files.ts';
@@ -246,8 +246,7 @@ function draftOf(
   row: { params: Record<string, Value>; line?: number },
 ): Omit<Entry, 'seq'> {
   const { sql, operation, priority, db, schema, name, parameters } = template;
-  const { database, databaseIsExplicit } = config;
-  const target = db ?? (databaseIsExplicit && !isUrl(database) ? database : undefined);
+  const target = db ?? namedDatabase(config);
   return {
     priority: priority ?? DEFAULT_PRIORITY,
     operation: operation ?? DEFAULT_OPERATION,

@@ -1,19 +1,6 @@
 /** JSON in which no number loses a digit: a whole one is a BigInt, any other one stays the text that it was. */
 
-import { parseNumbers, WHOLE } from '../exact-json.ts';
-
-/** A number as it was written; JSON.stringify gives that text. */
-export interface RawNumber {
-  readonly rawJSON: string;
-}
-
-interface RawJson {
-  rawJSON(text: string): RawNumber;
-  isRawJSON(value: unknown): value is RawNumber;
-}
-
-/** V8 11.4, Node 21; the type library does not know it yet. */
-export const { rawJSON, isRawJSON } = JSON as unknown as RawJson;
+import { parseNumbers, rawJSON, WHOLE } from '../exact-json.ts';
 
 /** What a plain JSON.parse might change: a whole number of 16 digits or more, a fraction, an exponent, -0. */
 const DELICATE = /\d{16}|\d[.eE]|-0/;

@@ -6,8 +6,8 @@
  * an array is bound as its JSON text.
  */
 import { messageOf } from '../errors.ts';
-import { exactJson } from '../exact-json.ts';
-import { isRawJSON, parseExactly, type RawNumber, rawJSON } from './exact-values.ts';
+import { exactJson, isRawJSON, type RawNumber, rawJSON } from '../exact-json.ts';
+import { parseExactly } from './exact-values.ts';
 
 export const TYPES = ['text', 'integer', 'real', 'boolean', 'json'] as const;
 export type Type = (typeof TYPES)[number];

@@ -8,7 +8,8 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { messageOf, QueueError } from '../errors.ts';
-import { isRawJSON, parseQuickly } from './exact-values.ts';
+import { isRawJSON } from '../exact-json.ts';
+import { parseQuickly } from './exact-values.ts';
 import type { RawRow, RowFile } from './row-files.ts';
 import { type Value, valueOfJson, valueOfText } from './row-values.ts';
 import type { Template } from './templates.ts';

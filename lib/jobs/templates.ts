@@ -11,9 +11,10 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } 
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Config, databasePath } from '../config.ts';
 import { codeOf, messageOf, QueueError } from '../errors.ts';
+import { isRawJSON } from '../exact-json.ts';
 import { EntryFault } from '../sink/outage.ts';
 import { planSql } from '../sink/plan.ts';
-import { isRawJSON, parseExactly } from './exact-values.ts';
+import { parseExactly } from './exact-values.ts';
 import { TYPES, type Type, type Value, valueOfJson } from './row-values.ts';
 
 export interface Template {

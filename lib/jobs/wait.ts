@@ -5,11 +5,11 @@
  * what nobody else might: that a worker is there when entries wait, and that items which were never published do not
  * keep a sealed job open.
  */
-import { opendirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, QueueError } from '../errors.ts';
 import type { Db } from '../sink/driver.ts';
 import type { Spool } from '../spool/layout.ts';
+import { isEmpty } from '../spool/listing.ts';
 import { readPauses } from '../spool/pause.ts';
 import { ensureWorker } from '../worker/start.ts';
 import { jobsError, jobsFile, jobsPath, openJobsToRead, withJobs } from './database.ts';
@@ -112,18 +112,13 @@ function care(spool: Spool, job: Job | undefined): void {
 
 /** Sees to it that a worker is there when there is something for it to do. */
 export function startIfEntriesWait(spool: Spool): void {
-  if (!readPauses(spool).all && !isEmpty(spool.pending)) ensureWorker(spool);
+  if (!readPauses(spool).all && !isNothingIn(spool.pending)) ensureWorker(spool);
 }
 
-/** One name read, whatever their number. */
-function isEmpty(directory: string): boolean {
+/** There is nothing in it, or no such directory. */
+function isNothingIn(directory: string): boolean {
   try {
-    const handle = opendirSync(directory);
-    try {
-      return handle.readSync() === null;
-    } finally {
-      handle.closeSync();
-    }
+    return isEmpty(directory);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return true;
     throw error;

@@ -6,7 +6,7 @@
  * refused or can't be written turns the call into a direct write.
  */
 import { isAbsolute } from 'node:path';
-import { type Config, databasePath, isUrl, loadConfig } from '../config.ts';
+import { type Config, databasePath, isUrl, loadConfig, namedDatabase } from '../config.ts';
 import { messageOf, QueueError } from '../errors.ts';
 import {
   checkEntry,
@@ -186,8 +186,7 @@ function instead(direct: () => WriteResult, reason: QueueError): WriteResult {
 
 /** @throws QueueError BAD_ENTRY. */
 export function draftOf(config: Config, request: WriteRequest): Draft {
-  const explicit = config.databaseIsExplicit && !isUrl(config.database) ? config.database : undefined;
-  const db = request.db === undefined ? explicit : databasePath(request.db, config.projectRoot);
+  const db = request.db === undefined ? namedDatabase(config) : databasePath(request.db, config.projectRoot);
   if (db !== undefined && isUrl(db)) checkUrl(db);
   const draft: Draft = {
     priority: request.priority ?? DEFAULT_PRIORITY,

@@ -6,13 +6,13 @@
  * batch. A length of 0 says that nothing is. It is no part of what keeps a write: where it can't be written, or a power
  * cut takes it, a line may be missing.
  */
-import { closeSync, constants, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { codeOf } from '../errors.ts';
 import { isRunning } from '../processes.ts';
 import { doorsDirectory } from '../spool/doors.ts';
 import type { Spool } from '../spool/layout.ts';
+import { listing } from '../spool/listing.ts';
 import { openOwnFile, unlinkIfThere } from '../spool/publish.ts';
 import type { DirectItem } from './direct-process.ts';
 
@@ -58,15 +58,10 @@ export class InHand {
 
 /** The pids of processes that have ended without an end. */
 export function leftInHand(spool: Spool): number[] {
-  try {
-    return readdirSync(doorsDirectory(spool)).flatMap((name) => {
-      const pid = Number(/^(\d{1,10})\.direct$/.exec(name)?.[1] ?? Number.NaN);
-      return pid === process.pid || (pid > 0 && !isRunning(pid)) ? [pid] : [];
-    });
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return listing(doorsDirectory(spool)).flatMap((name) => {
+    const pid = Number(/^(\d{1,10})\.direct$/.exec(name)?.[1] ?? Number.NaN);
+    return pid === process.pid || (pid > 0 && !isRunning(pid)) ? [pid] : [];
+  });
 }
 
 /** What it had in hand; nothing when it was killed before it had written that down, and so before it wrote any of it. */

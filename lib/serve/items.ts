@@ -4,8 +4,9 @@
  * Numbers in `params` and `metadata` keep the digits that they were written with, as they do in an entry file.
  */
 import { isUtf8 } from 'node:buffer';
-import { type Config, isUrl } from '../config.ts';
+import { type Config, namedDatabase } from '../config.ts';
 import { messageOf, QueueError } from '../errors.ts';
+import { parseNumbers, rawJSON } from '../exact-json.ts';
 import { MAX_WINDOW_ENTRIES, MAX_WINDOW_MS } from '../spool/doors.ts';
 import {
   checkEntry,
@@ -68,9 +69,10 @@ export function readPush(body: Buffer, config: Config): PushRequest {
     throw new Refusal(413, 'TOO_MANY_ITEMS', `there are ${items.length} items`, `Send ${MAX_ITEMS} at most.`);
   }
   const exact = LONG_NUMBER.test(text) ? (parseExactly(text).items as unknown[]) : items;
+  const db = namedDatabase(config);
   const common: Common = {
     createdAt: new Date().toISOString(),
-    db: config.databaseIsExplicit && !isUrl(config.database) ? { db: config.database } : undefined,
+    db: db === undefined ? undefined : { db },
     // Only an escape can bring in what valid UTF-8 can't hold.
     hasEscapes: text.includes('\\u'),
   };
@@ -172,16 +174,10 @@ function endOfString(text: string, start: number): number {
   }
 }
 
+/** A number that would not be written as it stands there stays its text. */
 function parseExactly(text: string): Record<string, unknown> {
-  type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
-  const revive: Reviver = (_key, value, { source }) =>
-    typeof value === 'number' && source !== undefined && String(value) !== source ? raw(source) : value;
-  return JSON.parse(text, revive as (key: string, value: unknown) => unknown) as Record<string, unknown>;
-}
-
-/** JSON.rawJSON is written as it is; the type library does not know it yet. */
-function raw(text: string): unknown {
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
+  const exact = parseNumbers(text, (source, value) => (String(value) === source ? value : rawJSON(source)));
+  return exact as Record<string, unknown>;
 }
 
 function bad(message: string): Refusal {

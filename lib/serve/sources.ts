@@ -30,17 +30,17 @@ export class Sources {
 
   /** True when nothing of the source is in pending/. */
   isDone(source: string): boolean {
-    return this.#hasLeft(source) && this.#hasLeft(OTHERS);
+    return this.#isGone(source) && this.#isGone(OTHERS);
   }
 
   /** True when nothing of any source is. */
   areDone(): boolean {
-    for (const source of [...this.#spooled.keys()]) this.#hasLeft(source);
+    for (const source of [...this.#spooled.keys()]) this.#isGone(source);
     return this.#spooled.size === 0;
   }
 
-  /** Of one priority and operation the last is applied last. */
-  #hasLeft(source: string): boolean {
+  /** All of it has left pending/. Of one priority and operation the last is applied last. */
+  #isGone(source: string): boolean {
     const lasts = this.#spooled.get(source);
     for (const [key, name] of lasts ?? []) {
       if (lstatSync(join(this.#spool.pending, name), { throwIfNoEntry: false })) return false;

@@ -5,12 +5,11 @@
  * which no entry changes its place. It is one write of fixed length. A note that is left behind says that entries of a
  * door that was killed, known by the pid in their names, may still be in pending/.
  */
-import { closeSync, constants, mkdirSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../errors.ts';
 import { isRunning } from '../processes.ts';
 import { DIRECTORY_MODE, type Spool } from './layout.ts';
-import { forEachName } from './listing.ts';
+import { forEachName, listing } from './listing.ts';
 import { openOwnFile, unlinkIfThere } from './publish.ts';
 import { readOwnFile } from './read.ts';
 import { floorOf, microsOf, nowMicros } from './sequence.ts';
@@ -110,14 +109,9 @@ export class FormerDoors {
 }
 
 function noted(spool: Spool): number[] {
-  try {
-    return readdirSync(doorsDirectory(spool))
-      .filter((name) => /^\d{1,10}$/.test(name))
-      .map(Number);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return listing(doorsDirectory(spool))
+    .filter((name) => /^\d{1,10}$/.test(name))
+    .map(Number);
 }
 
 export function doorsDirectory(spool: Spool): string {

@@ -21,6 +21,16 @@ export function forEachName(directory: string, visit: (name: string) => void): v
   }
 }
 
+/** One name read, whatever their number. @throws system errors. */
+export function isEmpty(directory: string): boolean {
+  const handle = opendirSync(directory);
+  try {
+    return handle.readSync() === null;
+  } finally {
+    handle.closeSync();
+  }
+}
+
 /** The names in a directory; none when it is not there (yet). */
 export function listing(directory: string): string[] {
   try {
